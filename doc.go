@@ -1,0 +1,2 @@
+// Package signals provides typed, in-process events.
+package signals
