@@ -1,0 +1,55 @@
+# `make` lists the targets; what CI runs is in .ci/run.
+
+.DEFAULT_GOAL := help
+
+## help: list the targets
+help:
+	@sed -n 's/^## \([a-z]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-8s %s\n", $$1, $$2 }'
+
+## test: run the tests of all modules
+test:
+	go test work
+
+## race: run the tests with the race detector
+race:
+	.ci/run race
+
+## cover: print the statement coverage of the core, package by package
+cover:
+	.ci/run cover
+
+## bench: run the benchmarks of the core (BENCH=regexp, COUNT=n, ARGS=flags)
+BENCH ?= .
+COUNT ?= 1
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(ARGS) .
+
+## fmt: format all Go files
+fmt:
+	git ls-files -z '*.go' | xargs -0 gofmt -w
+
+## vet: run go vet on all modules
+vet:
+	go vet work
+
+## lint: run golangci-lint on all modules
+lint:
+	.ci/run lint
+
+## api: write docs/api_reference.md from the doc comments
+api:
+	go run ./internal/repo/apidoc
+
+## docs: write the API reference, and the code shown in the documents
+docs: api
+	go test ./internal/repo -run TestDocumentsShowCompiledCode -update
+
+## ci: run everything that gates a submission
+ci:
+	.ci/run
+
+## module: change the module path everywhere (MODULE=github.com/acme/signals)
+module:
+	@go run ./internal/repo/rename '$(MODULE)'
+
+.PHONY: help test race cover bench fmt vet lint api docs ci module
