@@ -10,6 +10,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -99,7 +100,7 @@ func (r *renderer) renderPackage(p documented) {
 	}
 	for _, t := range p.Types {
 		r.printf("- [%s](#%s)", t.Name, p.anchor(t.Name))
-		if members := indexLine(p, append(t.Funcs[:len(t.Funcs):len(t.Funcs)], t.Methods...)); members != "" {
+		if members := indexLine(p, slices.Concat(t.Funcs, t.Methods)); members != "" {
 			r.printf(": %s", members)
 		}
 		r.printf("\n")
