@@ -52,6 +52,17 @@ var listFiles = sync.OnceValues(func() ([]string, error) {
 	}
 	files := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 	slices.Sort(files)
+
+	// The go command reuses the result of a test while what the test itself
+	// has opened is the same. Of git it knows nothing, so open the
+	// directories: a new file is a reason to run again.
+	seen := make(map[string]bool)
+	for _, file := range files {
+		if dir := filepath.Dir(file); !seen[dir] {
+			seen[dir] = true
+			_, _ = os.ReadDir(filepath.Join(root, dir))
+		}
+	}
 	return slices.DeleteFunc(slices.Compact(files), func(file string) bool {
 		_, err := os.Lstat(filepath.Join(root, file))
 		return errors.Is(err, fs.ErrNotExist) // deleted, and the deletion not committed yet

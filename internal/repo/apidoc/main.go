@@ -16,14 +16,22 @@ import (
 const reference = "docs/api_reference.md"
 
 func main() {
-	text, err := generate(".")
-	if err == nil {
-		err = os.WriteFile(reference, text, 0o644)
-	}
-	if err != nil {
+	if err := write(); err != nil {
 		fmt.Fprintln(os.Stderr, "apidoc:", err)
 		os.Exit(1)
 	}
+}
+
+func write() error {
+	packages, err := publicPackages(".")
+	if err != nil {
+		return err
+	}
+	text, err := generate(packages)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(reference, text, 0o644)
 }
 
 // A listed is a package as go list describes it.
@@ -57,11 +65,7 @@ func publicPackages(dir string) ([]listed, error) {
 	return public, nil
 }
 
-func generate(dir string) ([]byte, error) {
-	packages, err := publicPackages(dir)
-	if err != nil {
-		return nil, err
-	}
+func generate(packages []listed) ([]byte, error) {
 	r := newRenderer()
 	for _, pkg := range packages {
 		if err := r.load(pkg); err != nil {

@@ -13,7 +13,16 @@ func TestReferenceIsUpToDate(t *testing.T) {
 		t.Skipf("this test needs the go command: %v", err)
 	}
 	root := filepath.Join("..", "..", "..")
-	want, err := generate(root)
+	packages, err := publicPackages(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range packages {
+		// The go command reuses the result of a test while what the test itself
+		// has opened is the same: a new file is a reason to run again.
+		_, _ = os.ReadDir(pkg.Dir)
+	}
+	want, err := generate(packages)
 	if err != nil {
 		t.Fatal(err)
 	}
