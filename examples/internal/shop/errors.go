@@ -1,0 +1,42 @@
+package shop
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can be wrong with an order or a cancellation. Callers tell them apart
+// with errors.Is and errors.As: the library's *ListenerError unwraps to them.
+var (
+	ErrUnknownOrder     = errors.New("no such order")
+	ErrAlreadyCancelled = errors.New("the order is already cancelled")
+	ErrDuplicateOrder   = errors.New("an order with this number exists already")
+)
+
+// FieldError says which part of an order is wrong, in the words of the API.
+type FieldError struct {
+	Field   string // such as lines[2].quantity
+	Problem string // such as "must be at least 1"
+}
+
+func (e *FieldError) Error() string { return e.Field + " " + e.Problem }
+
+// OutOfStockError says what is missing. Nothing was reserved.
+type OutOfStockError struct {
+	Code       string
+	Want, Have int64
+}
+
+func (e *OutOfStockError) Error() string {
+	return fmt.Sprintf("out of stock: %d of %s wanted, %d left", e.Want, e.Code, e.Have)
+}
+
+// DeclinedError says that the payment was refused. Nothing was charged.
+type DeclinedError struct {
+	Amount Money
+	Reason string
+}
+
+func (e *DeclinedError) Error() string {
+	return fmt.Sprintf("payment of %s declined: %s", FormatMoney(e.Amount, 2), e.Reason)
+}

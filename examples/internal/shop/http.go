@@ -1,0 +1,264 @@
+package shop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"example.com/signals"
+)
+
+// maxBody bounds the body of a request: an order of maxLines lines has room.
+const maxBody = 64 << 10
+
+// API is the shop over HTTP: POST /orders, GET and DELETE /orders/{id}, GET /stats.
+type API struct {
+	shop   *Shop
+	next   atomic.Int64 // number of the last order that came this way
+	opened time.Time
+	mux    *http.ServeMux
+}
+
+// NewAPI serves s.
+func NewAPI(s *Shop) *API {
+	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux()}
+	a.mux.HandleFunc("POST /orders", a.postOrder)
+	a.mux.HandleFunc("GET /orders/{id}", a.getOrder)
+	a.mux.HandleFunc("DELETE /orders/{id}", a.deleteOrder)
+	a.mux.HandleFunc("GET /stats", a.getStats)
+	// The mux would answer these in plain text.
+	for path, methods := range map[string]string{"/orders": "POST", "/orders/{id}": "GET, DELETE", "/stats": "GET"} {
+		a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", methods)
+			reply(w, http.StatusMethodNotAllowed, apiError{Error: r.Method + " is not allowed here; use " + methods})
+		})
+	}
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusNotFound, apiError{Error: "no such page; there are /orders, /orders/{id} and /stats"})
+	})
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// Serve answers on l until stop is called. Stop takes no more requests and
+// returns when those under way are answered, or drops them when ctx ends.
+func (a *API) Serve(l net.Listener) (stop func(ctx context.Context) error) {
+	server := &http.Server{
+		Handler:           a,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	return func(ctx context.Context) error {
+		if err := server.Shutdown(ctx); err != nil {
+			server.Close()
+			return fmt.Errorf("requests under way were dropped: %w", err)
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// What goes over the wire.
+type (
+	orderRequest struct {
+		Customer string        `json:"customer"`
+		Country  string        `json:"country"`
+		Card     string        `json:"card"`
+		Lines    []lineRequest `json:"lines"`
+	}
+	lineRequest struct {
+		StockCode string `json:"stock_code"`
+		Quantity  int64  `json:"quantity"`
+	}
+	orderReply struct {
+		ID       string      `json:"id"`
+		Status   string      `json:"status"` // accepted or cancelled
+		Customer string      `json:"customer,omitempty"`
+		Country  string      `json:"country"`
+		Lines    []lineReply `json:"lines"`
+		Total    Money       `json:"total"`
+		Receipt  string      `json:"receipt"`
+	}
+	lineReply struct {
+		StockCode   string `json:"stock_code"`
+		Description string `json:"description"`
+		Quantity    int64  `json:"quantity"`
+		Price       Money  `json:"price"`
+	}
+	apiError struct {
+		Error string `json:"error"`
+		Field string `json:"field,omitempty"`
+	}
+)
+
+func (a *API) postOrder(w http.ResponseWriter, r *http.Request) {
+	var req orderRequest
+	if status, problem := decode(w, r, &req); problem != nil {
+		reply(w, status, problem)
+		return
+	}
+	o := Order{
+		ID:       fmt.Sprintf("A%06d", a.next.Add(1)),
+		Source:   FromAPI,
+		Customer: req.Customer,
+		Country:  req.Country,
+		Card:     req.Card,
+		Time:     time.Now(),
+	}
+	for _, l := range req.Lines {
+		o.Lines = append(o.Lines, CatalogLine(l.StockCode, l.Quantity))
+	}
+	// The request's context: a customer who hangs up before the chain is
+	// through has not ordered, and the chain undoes what it has done.
+	o, err := a.shop.Place(r.Context(), o)
+	if err != nil {
+		a.fail(w, err, &o)
+		return
+	}
+	w.Header().Set("Location", "/orders/"+o.ID)
+	reply(w, http.StatusCreated, newOrderReply(o, "accepted"))
+}
+
+func (a *API) getOrder(w http.ResponseWriter, r *http.Request) {
+	e, err := a.shop.Ledger.Find(r.Context(), r.PathValue("id"))
+	if err != nil {
+		a.fail(w, err, nil)
+		return
+	}
+	status := "accepted"
+	if e.Cancelled {
+		status = "cancelled"
+	}
+	reply(w, http.StatusOK, newOrderReply(e.Order, status))
+}
+
+func (a *API) deleteOrder(w http.ResponseWriter, r *http.Request) {
+	if _, err := a.shop.Cancel(r.Context(), r.PathValue("id")); err != nil {
+		a.fail(w, err, nil)
+		return
+	}
+	a.getOrder(w, r)
+}
+
+// fail says what went wrong in terms of the request.
+func (a *API) fail(w http.ResponseWriter, err error, o *Order) {
+	var (
+		field    *FieldError
+		stock    *OutOfStockError
+		declined *DeclinedError
+	)
+	switch {
+	case errors.As(err, &field):
+		reply(w, http.StatusBadRequest, apiError{field.Error(), field.Field})
+	case errors.As(err, &stock):
+		reply(w, http.StatusConflict, apiError{stock.Error(), lineOf(o, stock.Code)})
+	case errors.As(err, &declined):
+		reply(w, http.StatusPaymentRequired, apiError{declined.Error(), "card"})
+	case errors.Is(err, ErrUnknownOrder):
+		reply(w, http.StatusNotFound, apiError{err.Error(), "id"})
+	case errors.Is(err, ErrAlreadyCancelled):
+		reply(w, http.StatusConflict, apiError{err.Error(), "id"})
+	case errors.Is(err, signals.ErrClosed):
+		reply(w, http.StatusServiceUnavailable, apiError{Error: "the shop is closing"})
+	default:
+		reply(w, http.StatusInternalServerError, apiError{Error: err.Error()})
+	}
+}
+
+// lineOf names the quantity of the last line with that stock code: the one
+// that the shelf had too little for.
+func lineOf(o *Order, code string) string {
+	field := "lines"
+	if o != nil {
+		for i, l := range o.Lines {
+			if l.Code == code {
+				field = fmt.Sprintf("lines[%d].quantity", i)
+			}
+		}
+	}
+	return field
+}
+
+// decode reads one JSON value of bounded size and nothing after it.
+func decode(w http.ResponseWriter, r *http.Request, into any) (status int, problem *apiError) {
+	bad := func(field, format string, args ...any) (int, *apiError) {
+		return http.StatusBadRequest, &apiError{fmt.Sprintf(format, args...), field}
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if err == nil {
+		if _, more := dec.Token(); errors.Is(more, io.EOF) {
+			return 0, nil
+		} else if err = more; err == nil {
+			return bad("body", "there is something after the order")
+		}
+	}
+	var (
+		tooLarge *http.MaxBytesError
+		mistyped *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge, &apiError{fmt.Sprintf("the body is larger than %d bytes", maxBody), "body"}
+	case errors.As(err, &mistyped) && mistyped.Field != "":
+		return bad(mistyped.Field, "%s must be a %s, not a %s", mistyped.Field, jsonType(mistyped.Type.Kind().String()), mistyped.Value)
+	case errors.Is(err, io.EOF):
+		return bad("body", "the body is empty; want an order as JSON")
+	}
+	if quoted, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		if name, unquoteErr := strconv.Unquote(quoted); unquoteErr == nil {
+			return bad(name, "%s is not a field of an order", name)
+		}
+	}
+	return bad("body", "the body is not an order as JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// jsonType is what JSON calls a Go kind.
+func jsonType(kind string) string {
+	switch kind {
+	case "int64":
+		return "whole number"
+	case "slice":
+		return "list"
+	case "struct":
+		return "object"
+	}
+	return kind
+}
+
+func newOrderReply(o Order, status string) orderReply {
+	r := orderReply{
+		ID: o.ID, Status: status, Customer: o.Customer, Country: o.Country, Total: o.Total(), Receipt: o.Receipt,
+		Lines: make([]lineReply, len(o.Lines)),
+	}
+	for i, l := range o.Lines {
+		r.Lines[i] = lineReply{l.Code, l.Description, l.Quantity, l.Price}
+	}
+	return r
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	// An error here means that the client has gone.
+	_ = enc.Encode(body)
+}

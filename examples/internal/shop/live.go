@@ -1,0 +1,218 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/signals"
+)
+
+// ordersPerSecond is how often the generator acts at speed 1x.
+const ordersPerSecond = 25
+
+// The story, in seconds after opening.
+const (
+	declineAt = 5
+	jamAt     = 10
+	jamFor    = 3 * time.Second
+	summaryAt = 20
+)
+
+// Live is the open shop: invented customers, and one line a second about what
+// goes on.
+type Live struct {
+	Shop    *Shop
+	Screen  *Screen
+	Seed    uint64
+	Speed   Speed
+	Orders  int  // stop after that many of the generator's orders; 0: do not count
+	Forever bool // go on after the story
+}
+
+// Run keeps the shop open until ctx ends, the generator has had its orders, or
+// the story is told. Then nobody orders anymore on its behalf; the shop itself
+// is still open.
+func (l *Live) Run(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	var generator sync.WaitGroup
+	defer generator.Wait()
+	defer stop()
+	generated := make(chan struct{})
+	generator.Go(func() {
+		defer close(generated)
+		l.generate(ctx)
+	})
+
+	checker := NewChecker(l.Shop)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	var last int64
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-generated:
+			return
+		case <-second.C:
+		}
+		checker.Check(ctx)
+		orders := l.Shop.Orders()
+		l.Shop.Signals.Metrics.Emit(ctx, Metric{"orders_per_second", float64(orders - last)})
+		l.line(n, orders, orders-last)
+		last = orders
+		if l.tell(ctx, n) {
+			return
+		}
+	}
+}
+
+// generate acts for the customers, at even distances.
+func (l *Live) generate(ctx context.Context) {
+	g := NewGenerator(l.Seed)
+	pace := NewPacer(l.Speed)
+	start := time.Now()
+	for orders, actions := 0, 0; l.Orders == 0 || orders < l.Orders; actions++ {
+		if pace.Wait(ctx, start.Add(time.Duration(actions)*time.Second/ordersPerSecond)) != nil {
+			return
+		}
+		// WithoutCancel: what a customer has begun is finished, Ctrl-C or not.
+		step := context.WithoutCancel(ctx)
+		a := g.Next(time.Now())
+		var err error
+		if a.Order != nil {
+			orders++
+			_, err = l.Shop.Place(step, *a.Order)
+		} else {
+			_, err = l.Shop.Cancel(step, a.Cancel)
+		}
+		if err != nil && !expected(err) {
+			l.Screen.Printf("generator: %v", err)
+		}
+	}
+}
+
+// expected tells refusals that are part of business from faults.
+func expected(err error) bool {
+	var stock *OutOfStockError
+	return errors.As(err, &stock) || errors.Is(err, ErrUnknownOrder) || errors.Is(err, ErrAlreadyCancelled)
+}
+
+func (l *Live) line(n int, orders, more int64) {
+	l.Screen.Printf("%s  %s orders (+%d), %d cancelled, %d refused, revenue %s, sync chain p99 %s, lag %s",
+		clock(n), group(fmt.Sprint(orders)), more, l.Shop.Cancellations(), l.Shop.Refused(),
+		FormatMoney(l.Shop.Books.Totals().Revenue, 2), short(l.Shop.Chain.Percentiles().P99),
+		lags(l.Shop.departments()))
+}
+
+// tell goes on with the story and reports whether it ends the run.
+func (l *Live) tell(ctx context.Context, n int) (end bool) {
+	switch n {
+	case declineAt:
+		l.decline(ctx)
+	case jamAt:
+		l.Screen.Printf("%s  story: the label printer in shipping jams", clock(n))
+		l.Shop.Shipping.Jam(jamFor)
+	case jamAt + 1:
+		l.showSlow(n)
+	case jamAt + int(jamFor/time.Second) + 1:
+		l.Screen.Printf("%s  story: the printer works again and shipping has caught up: lag %s", clock(n), lags(l.Shop.departments()))
+	case summaryAt:
+		if !l.Forever && l.Orders == 0 {
+			return true
+		}
+		l.Screen.Printf("%s  story: that was it; here is how the shop stands, and it stays open (Ctrl-C closes it)", clock(n))
+		l.Shop.WriteSummary(l.Screen, false)
+	}
+	return false
+}
+
+// decline orders with a card that has no funds.
+func (l *Live) decline(ctx context.Context) {
+	before := l.Shop.Stock.Level(storyProduct)
+	reserved := before
+	_, err := l.Shop.Place(ctx, Order{
+		ID: "STORY1", Source: FromGenerator, Country: "United Kingdom",
+		Card: "400000000000" + declinedSuffix, Time: time.Now(),
+		Lines: []Line{CatalogLine(storyProduct, 3)},
+	})
+	var declined *DeclinedError
+	if !errors.As(err, &declined) {
+		l.Screen.Printf("%s  story: expected a declined payment, got %v", clock(declineAt), err)
+		return
+	}
+	reserved -= 3
+	l.Screen.Printf("%s  story: %v", clock(declineAt), err)
+	l.Screen.Printf("%s  story: its stock was released: %d of %s on the shelf, %d while it was reserved, %d now",
+		clock(declineAt), before, storyProduct, reserved, l.Shop.Stock.Level(storyProduct))
+}
+
+// showSlow names the listener that the library has just warned of.
+func (l *Live) showSlow(n int) {
+	slow, others := slowest(l.Shop.departments())
+	l.Screen.Printf("%s  story: slow listener %q of order.accepted (%s, registered at %s) has a lag of %d; the others: %s",
+		clock(n), slow.Key, slow.Listener, shortSite(slow.Site), slow.Lag, lags(others))
+}
+
+// departments are the listeners of order.accepted. An emission that was made
+// this very moment is pending for everybody; so of a few looks the lowest lag
+// is taken, and what remains is a backlog.
+func (s *Shop) departments() []signals.ListenerStats {
+	best := s.Signals.Accepted.Stats().Listeners
+	for range 3 {
+		if busy(best) == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+		for i, l := range s.Signals.Accepted.Stats().Listeners {
+			if l.Lag < best[i].Lag {
+				best[i] = l
+			}
+		}
+	}
+	return best
+}
+
+func busy(listeners []signals.ListenerStats) (n int) {
+	for _, l := range listeners {
+		if l.Lag > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// slowest takes the listener with the largest lag out of the list.
+func slowest(listeners []signals.ListenerStats) (slow signals.ListenerStats, others []signals.ListenerStats) {
+	at := 0
+	for i, l := range listeners {
+		if l.Lag > listeners[at].Lag {
+			at = i
+		}
+	}
+	others = append(others, listeners[:at]...)
+	return listeners[at], append(others, listeners[at+1:]...)
+}
+
+// lags is the lag of each listener, by key.
+func lags(listeners []signals.ListenerStats) string {
+	parts := make([]string, len(listeners))
+	for i, l := range listeners {
+		parts[i] = fmt.Sprintf("%s %d", l.Key, l.Lag)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shortSite leaves the last directory and the file of a file:line.
+func shortSite(site string) string {
+	site = filepath.ToSlash(site)
+	dir, file := filepath.Split(site)
+	return filepath.Base(dir) + "/" + file
+}
+
+// clock is a time since opening.
+func clock(seconds int) string { return fmt.Sprintf("%02d:%02d", seconds/60, seconds%60) }

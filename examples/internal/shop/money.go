@@ -1,0 +1,65 @@
+package shop
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+// Money is an exact decimal number. Sums and products never round, so the
+// revenue of half a million lines is right to the last digit; float64 is off
+// after a few thousand.
+type Money = decimal.Decimal
+
+// Longest text and largest exponent that are taken for an amount. Exact
+// arithmetic on 1e999999999 would fill the memory with zeros.
+const (
+	maxMoneyText     = 40
+	maxMoneyExponent = 30
+)
+
+var errMoney = errors.New("not an amount of money")
+
+// ParseMoney reads an amount such as 2.55 or -11062.06.
+func ParseMoney(s string) (Money, error) {
+	if s == "" || len(s) > maxMoneyText {
+		return Money{}, errMoney
+	}
+	m, err := decimal.NewFromString(s)
+	if err != nil || m.Exponent() > maxMoneyExponent || m.Exponent() < -maxMoneyExponent {
+		return Money{}, errMoney
+	}
+	return m, nil
+}
+
+// Units is n as a factor for a price.
+func Units(n int64) Money { return decimal.NewFromInt(n) }
+
+// FormatMoney writes m with at least the given number of decimals, and more
+// only if rounding would change it; groups of three digits are set apart.
+func FormatMoney(m Money, decimals int32) string {
+	places := max(decimals, -m.Exponent())
+	text := m.StringFixed(places)
+	whole, frac, _ := strings.Cut(text, ".")
+	for int32(len(frac)) > decimals && strings.HasSuffix(frac, "0") {
+		frac = frac[:len(frac)-1]
+	}
+	text = group(whole)
+	if frac != "" {
+		text += "." + frac
+	}
+	return text
+}
+
+// group sets a comma between every three digits of a whole number.
+func group(digits string) string {
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}

@@ -1,0 +1,122 @@
+package shop
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// columns of the UCI "Online Retail" file, in their order.
+var columns = []string{
+	"InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country",
+}
+
+// Row is one invoice line of the file.
+type Row struct {
+	Line     int // where it is in the file
+	Invoice  string
+	Item     Line
+	Time     time.Time
+	Customer string // empty for 135,080 rows of the real file
+	Country  string
+}
+
+// RowReader reads the file row by row.
+type RowReader struct {
+	records *recordReader
+
+	// The last date seen: all rows of an invoice have the same.
+	dateText string
+	date     time.Time
+}
+
+// NewRowReader reads the header and returns an error if it is not the one of
+// this file.
+func NewRowReader(in io.Reader) (*RowReader, error) {
+	r := &RowReader{records: newRecordReader(in)}
+	header, _, err := r.records.next()
+	var bad *RowError
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("the file is empty")
+	case errors.As(err, &bad):
+		return nil, fmt.Errorf("no Online Retail file: the header is %s", bad.Reason)
+	case err != nil:
+		return nil, err
+	}
+	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
+	if len(header) != len(columns) {
+		return nil, fmt.Errorf("no Online Retail file: %d columns, want the %d columns %s",
+			len(header), len(columns), strings.Join(columns, ","))
+	}
+	for i, want := range columns {
+		if header[i] != want {
+			return nil, fmt.Errorf("no Online Retail file: column %d is %.40q, want %q", i+1, header[i], want)
+		}
+	}
+	return r, nil
+}
+
+// Next returns the next row. A *RowError means that this row is malformed and
+// that the next call goes on behind it; io.EOF is the end of the file, and any
+// other error means that the rest cannot be read.
+func (r *RowReader) Next() (Row, error) {
+	f, line, err := r.records.next()
+	if err != nil {
+		return Row{}, err
+	}
+	row, err := r.parse(f)
+	if err != nil {
+		return Row{}, &RowError{Line: line, Reason: err.Error()}
+	}
+	row.Line = line
+	return row, nil
+}
+
+// parse rejects only what has no meaning. Odd values, such as a price below
+// zero, are the books' business.
+func (r *RowReader) parse(f []string) (Row, error) {
+	if len(f) != len(columns) {
+		return Row{}, fmt.Errorf("%d fields, want %d", len(f), len(columns))
+	}
+	row := Row{
+		Invoice: strings.TrimSpace(f[0]),
+		Item:    Line{Code: strings.TrimSpace(f[1]), Description: strings.TrimSpace(f[2])},
+		// 17850.0: the identifiers have been through a table of floats.
+		Customer: strings.TrimSuffix(strings.TrimSpace(f[6]), ".0"),
+		Country:  strings.TrimSpace(f[7]),
+	}
+	if row.Invoice == "" {
+		return Row{}, errors.New("InvoiceNo is empty")
+	}
+	if row.Item.Code == "" {
+		return Row{}, errors.New("StockCode is empty")
+	}
+	var err error
+	// 32 bits: more pieces than that on a line is no quantity, and the sum of
+	// all lines stays far from the limits of int64.
+	if row.Item.Quantity, err = strconv.ParseInt(strings.TrimSpace(f[3]), 10, 32); err != nil {
+		return Row{}, fmt.Errorf("Quantity %.40q is not a whole number", f[3])
+	}
+	if row.Item.Price, err = ParseMoney(strings.TrimSpace(f[5])); err != nil {
+		return Row{}, fmt.Errorf("UnitPrice %.40q is not a number", f[5])
+	}
+	if row.Time, err = r.parseDate(strings.TrimSpace(f[4])); err != nil {
+		return Row{}, fmt.Errorf("InvoiceDate %.40q is not a date such as 2010-12-01 08:26:00", f[4])
+	}
+	return row, nil
+}
+
+func (r *RowReader) parseDate(text string) (time.Time, error) {
+	if text != r.dateText || text == "" {
+		date, err := time.Parse(time.DateTime, text)
+		if err != nil {
+			return time.Time{}, err
+		}
+		r.dateText, r.date = text, date
+	}
+	return r.date, nil
+}
