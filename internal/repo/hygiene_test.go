@@ -11,13 +11,14 @@ import (
 
 // TestNoPathsOfAMachine finds what works only where it was written.
 func TestNoPathsOfAMachine(t *testing.T) {
-	home := regexp.MustCompile(`(^|[^\w./:-])(/ro` + `ot|/ho` + `me/\w+|/Us` + `ers/\w+|[A-Z]:\\Us` + `ers\\\w+)[/\\]`)
+	paths := []string{`/ro` + `ot`, `/ho` + `me/\w+`, `/Us` + `ers/\w+`, `[A-Z]:\\Us` + `ers\\\w+`}
+	if strings.Count(root, "/") > 1 { // a checkout in /src says nothing about "/src/"
+		paths = append(paths, regexp.QuoteMeta(root))
+	}
+	somewhere := regexp.MustCompile(`(^|[^\w./:-])(` + strings.Join(paths, "|") + `)[/\\]`)
 	eachLine(t, func(file, line string, number int) {
-		if match := home.FindString(line); match != "" {
+		if match := somewhere.FindString(line); match != "" {
 			t.Errorf("%s:%d: a path of some machine: %s", file, number, match)
-		}
-		if strings.Contains(line, root+"/") {
-			t.Errorf("%s:%d: the path of this checkout", file, number)
 		}
 	})
 }
