@@ -103,10 +103,13 @@ func expected(err error) bool {
 }
 
 func (l *Live) line(n int, orders, more int64) {
-	l.Screen.Printf("%s  %s orders (+%d), %d cancelled, %d refused, revenue %s, sync chain p99 %s, lag %s",
+	lag := "0"
+	if listeners := l.Shop.departments(); busy(listeners) > 0 {
+		lag = lags(listeners)
+	}
+	l.Screen.Printf("%s  %s orders (+%d)  %d cancelled  %d refused  revenue %s  chain p99 %s  lag %s",
 		clock(n), group(fmt.Sprint(orders)), more, l.Shop.Cancellations(), l.Shop.Refused(),
-		FormatMoney(l.Shop.Books.Totals().Revenue, 2), short(l.Shop.Chain.Percentiles().P99),
-		lags(l.Shop.departments()))
+		FormatMoney(l.Shop.Books.Totals().Revenue, 2), short(l.Shop.Chain.Percentiles().P99), lag)
 }
 
 // tell goes on with the story and reports whether it ends the run.
@@ -131,11 +134,25 @@ func (l *Live) tell(ctx context.Context, n int) (end bool) {
 	return false
 }
 
-// decline orders with a card that has no funds.
+// storyKey marks the context of the story's order.
+type storyKey struct{}
+
+// decline orders with a card that has no funds. An observer looks at the shelf
+// between the steps, which is what observers are for: the chain does not know
+// of it.
 func (l *Live) decline(ctx context.Context) {
-	before := l.Shop.Stock.Level(storyProduct)
-	reserved := before
-	_, err := l.Shop.Place(ctx, Order{
+	level := func() int64 { return l.Shop.Stock.Level(storyProduct) }
+	before, reserved := level(), int64(0)
+	stop := l.Shop.Signals.Bus.Observe(signals.Observer{
+		ListenerBegin: func(ctx context.Context, info *signals.ListenerInfo) context.Context {
+			if ctx.Value(storyKey{}) != nil && info.Key == "payment" {
+				reserved = level()
+			}
+			return ctx
+		},
+	})
+	defer stop()
+	_, err := l.Shop.Place(context.WithValue(ctx, storyKey{}, true), Order{
 		ID: "STORY1", Source: FromGenerator, Country: "United Kingdom",
 		Card: "400000000000" + declinedSuffix, Time: time.Now(),
 		Lines: []Line{CatalogLine(storyProduct, 3)},
@@ -145,10 +162,9 @@ func (l *Live) decline(ctx context.Context) {
 		l.Screen.Printf("%s  story: expected a declined payment, got %v", clock(declineAt), err)
 		return
 	}
-	reserved -= 3
 	l.Screen.Printf("%s  story: %v", clock(declineAt), err)
-	l.Screen.Printf("%s  story: its stock was released: %d of %s on the shelf, %d while it was reserved, %d now",
-		clock(declineAt), before, storyProduct, reserved, l.Shop.Stock.Level(storyProduct))
+	l.Screen.Printf("%s  story: the stock is released: %d of %s on the shelf before, %d while the bank was asked, %d now",
+		clock(declineAt), before, storyProduct, reserved, level())
 }
 
 // showSlow names the listener that the library has just warned of.

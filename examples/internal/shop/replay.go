@@ -52,7 +52,7 @@ func (r *Replay) Run(ctx context.Context) (done Replayed, err error) {
 
 	pace := NewPacer(r.Speed)
 	progress := newProgress(r.Screen, r.Input)
-	defer progress.end(&done)
+	defer func() { progress.end(&done, err) }()
 	for {
 		var b batch
 		select {
@@ -174,10 +174,13 @@ func (p *progress) show(done *Replayed) {
 	p.screen.Printf("%s%s", percent, p.text(done, now))
 }
 
-// end leaves one last line behind.
-func (p *progress) end(done *Replayed) {
+// end takes the bar away and leaves one last line behind, unless an error
+// takes its place.
+func (p *progress) end(done *Replayed, err error) {
 	p.screen.Bar(0, "")
-	p.screen.Printf("read %s", p.text(done, time.Now()))
+	if err == nil {
+		p.screen.Printf("read %s", p.text(done, time.Now()))
+	}
 }
 
 func (p *progress) text(done *Replayed, now time.Time) string {

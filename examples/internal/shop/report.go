@@ -126,9 +126,9 @@ func table(w io.Writer, fill func(row func(cells ...string))) {
 	tw.Flush()
 }
 
-// short rounds a duration to three digits or so.
+// short rounds a duration to three digits.
 func short(d time.Duration) string {
-	for unit := time.Second; unit >= time.Microsecond; unit /= 1000 {
+	for unit := 100 * time.Second; unit >= time.Microsecond; unit /= 10 {
 		if d >= unit {
 			return d.Round(unit / 100).String()
 		}
