@@ -45,9 +45,25 @@ func (r *renderer) load(pkg listed) error {
 			files = append(files, file)
 		}
 	}
+	// In its default mode go/doc does not see methods that come from a type
+	// embedded in an unexported one, so take the methods from the other.
+	all, err := doc.NewFromFiles(r.fset, files, pkg.ImportPath, doc.AllDecls|doc.PreserveAST)
+	if err != nil {
+		return fmt.Errorf("%s: %w", pkg.ImportPath, err)
+	}
+	methods := make(map[string][]*doc.Func)
+	for _, t := range all.Types {
+		methods[t.Name] = slices.DeleteFunc(t.Methods, func(fn *doc.Func) bool { return !ast.IsExported(fn.Name) })
+	}
 	parsed, err := doc.NewFromFiles(r.fset, files, pkg.ImportPath)
 	if err != nil {
 		return fmt.Errorf("%s: %w", pkg.ImportPath, err)
+	}
+	for _, t := range parsed.Types {
+		t.Methods = methods[t.Name]
+		for _, method := range t.Methods {
+			addTypeParams(method, t)
+		}
 	}
 	p := documented{parsed, pkg.Module.Dir}
 	r.packages = append(r.packages, p)
@@ -65,6 +81,36 @@ func (r *renderer) load(pkg listed) error {
 		}
 	}
 	return nil
+}
+
+// addTypeParams completes the receiver of a method that comes from an embedded
+// type: go/doc writes func (s *AsyncSignal) Len() for an AsyncSignal[T].
+func addTypeParams(method *doc.Func, t *doc.Type) {
+	spec, ok := t.Decl.Specs[0].(*ast.TypeSpec)
+	if method.Level == 0 || !ok || spec.TypeParams == nil {
+		return
+	}
+	var names []string
+	for _, field := range spec.TypeParams.List {
+		for _, name := range field.Names {
+			names = append(names, name.Name)
+		}
+	}
+	recv := *method.Decl.Recv.List[0]
+	generic := func(x ast.Expr) ast.Expr {
+		if ident, ok := x.(*ast.Ident); ok {
+			return ast.NewIdent(ident.Name + "[" + strings.Join(names, ", ") + "]")
+		}
+		return x
+	}
+	if star, ok := recv.Type.(*ast.StarExpr); ok {
+		recv.Type = &ast.StarExpr{X: generic(star.X)}
+	} else {
+		recv.Type = generic(recv.Type)
+	}
+	decl := *method.Decl
+	decl.Recv = &ast.FieldList{List: []*ast.Field{&recv}}
+	method.Decl = &decl
 }
 
 func (p documented) anchor(names ...string) string {
