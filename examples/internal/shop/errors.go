@@ -10,6 +10,7 @@ import (
 var (
 	ErrUnknownOrder     = errors.New("no such order")
 	ErrAlreadyCancelled = errors.New("the order is already cancelled")
+	ErrClosed           = errors.New("the shop is closed")
 	ErrDuplicateOrder   = errors.New("an order with this number exists already")
 )
 

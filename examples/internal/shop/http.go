@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"example.com/signals"
 )
 
 // API is the shop over HTTP: POST /orders, GET and DELETE /orders/{id}, GET /stats.
@@ -168,8 +166,8 @@ func (a *API) fail(w http.ResponseWriter, err error, o *Order) {
 		reply(w, http.StatusNotFound, apiError{err.Error(), "id"})
 	case errors.Is(err, ErrAlreadyCancelled):
 		reply(w, http.StatusConflict, apiError{err.Error(), "id"})
-	case errors.Is(err, signals.ErrClosed):
-		reply(w, http.StatusServiceUnavailable, apiError{Error: "the shop is closing"})
+	case errors.Is(err, ErrClosed):
+		reply(w, http.StatusServiceUnavailable, apiError{Error: err.Error()})
 	default:
 		reply(w, http.StatusInternalServerError, apiError{Error: err.Error()})
 	}

@@ -69,7 +69,7 @@ func (a *API) getStats(w http.ResponseWriter, _ *http.Request) {
 			out.Services[name] = h.Problem
 		}
 	}
-	for _, st := range s.Signals.Bus.Stats() {
+	for _, st := range s.Signals.Stats() {
 		sr := signalReply{
 			Name: st.Name, Emissions: st.Emissions, Deliveries: st.Deliveries, Failures: st.Failures,
 			Drops: st.Drops, Refusals: st.Refusals, Pending: st.Pending,

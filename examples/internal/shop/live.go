@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -171,7 +170,7 @@ func (l *Live) decline(ctx context.Context) {
 func (l *Live) showSlow(n int) {
 	slow, others := slowest(l.Shop.departments())
 	l.Screen.Printf("%s  story: slow listener %q of order.accepted (%s, registered at %s) has a lag of %d; the others: %s",
-		clock(n), slow.Key, slow.Listener, shortSite(slow.Site), slow.Lag, lags(others))
+		clock(n), slow.Key, slow.Listener, slow.Site, slow.Lag, lags(others))
 }
 
 // departments are the listeners of order.accepted. An emission that was made
@@ -221,13 +220,6 @@ func lags(listeners []signals.ListenerStats) string {
 		parts[i] = fmt.Sprintf("%s %d", l.Key, l.Lag)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// shortSite leaves the last directory and the file of a file:line.
-func shortSite(site string) string {
-	site = filepath.ToSlash(site)
-	dir, file := filepath.Split(site)
-	return filepath.Base(dir) + "/" + file
 }
 
 // clock is a time since opening.

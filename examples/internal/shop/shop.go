@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -41,6 +42,7 @@ type Shop struct {
 	Chain   *Latency // of the sync chains
 	Handled *Latency // from the fan-out's Emit to the end of a department's work
 
+	door     door
 	payment  Payment
 	notify   func(string)
 	accepted [3]atomic.Int64 // orders, by Source
@@ -96,6 +98,10 @@ func New(cfg Config) *Shop {
 // that it returns is complete. If it returns an error, nothing has happened:
 // no stock is held and no money taken.
 func (s *Shop) Place(ctx context.Context, o Order) (Order, error) {
+	if err := s.door.enter(); err != nil {
+		return o, err
+	}
+	defer s.door.leave()
 	start := time.Now()
 	err := s.Signals.Placed.TryEmit(ctx, &o)
 	s.Chain.Since(start)
@@ -125,6 +131,10 @@ func (s *Shop) Cancel(ctx context.Context, id string) (Cancellation, error) {
 // PlaceCancellation runs the chain for cancellations. One without an order,
 // from a file, stands for itself.
 func (s *Shop) PlaceCancellation(ctx context.Context, c Cancellation) (Cancellation, error) {
+	if err := s.door.enter(); err != nil {
+		return c, err
+	}
+	defer s.door.leave()
 	start := time.Now()
 	err := s.Signals.Cancelling.TryEmit(ctx, &c)
 	s.Chain.Since(start)
@@ -154,7 +164,14 @@ func (s *Shop) meet(ctx context.Context, customer, country string) {
 
 // Close takes no more orders and returns when the departments have handled
 // every one that was accepted, or with an error when ctx ends first.
-func (s *Shop) Close(ctx context.Context) error { return s.Signals.Bus.Close(ctx) }
+//
+// The order matters: first the door, because an order between its chain and
+// its fan-out is accepted, and a bus that is closed would refuse to tell the
+// departments. A sync signal has nothing to drain, so the bus does not close
+// the chains; the door does.
+func (s *Shop) Close(ctx context.Context) error {
+	return errors.Join(s.door.close(ctx), s.Signals.Bus.Close(ctx))
+}
 
 // Accepted counts the orders from src.
 func (s *Shop) Accepted(src Source) int64 { return s.accepted[src].Load() }

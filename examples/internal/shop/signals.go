@@ -55,6 +55,15 @@ func newSignals(log *slog.Logger, slowAfter time.Duration) *Signals {
 	return s
 }
 
+// Stats are those of all signals. The bus has them too, but only of those that
+// are open, and the figures of interest are those at the end.
+func (s *Signals) Stats() []signals.SignalStats {
+	return []signals.SignalStats{
+		s.Placed.Stats(), s.Accepted.Stats(), s.Cancelling.Stats(), s.Cancelled.Stats(),
+		s.Registered.Stats(), s.Health.Stats(), s.Metrics.Stats(), s.Audit.Stats(), s.Errors.Stats(),
+	}
+}
+
 // wire registers every listener of the shop. To learn what happens after an
 // order, read here.
 func (s *Shop) wire() {

@@ -1,0 +1,133 @@
+package shop
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+const goodOrder = `{"customer":"12346","country":"France","card":"4242424242424242","lines":[{"stock_code":"85123A","quantity":2}]}`
+
+// call makes one request and decodes the reply.
+func call(t testing.TB, h http.Handler, method, path, body string) (status int, reply map[string]any, header http.Header) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	if got := w.Header().Get("Content-Type"); got != "application/json" {
+		t.Errorf("%s %s: %s", method, path, got)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &reply); err != nil {
+		t.Errorf("%s %s: %v in %q", method, path, err, w.Body)
+	}
+	return w.Code, reply, w.Header()
+}
+
+func TestOrderOverHTTP(t *testing.T) {
+	s := opened(t, nil)
+	api := NewAPI(s)
+	status, reply, header := call(t, api, "POST", "/orders", goodOrder)
+	if status != http.StatusCreated || reply["status"] != "accepted" || reply["total"] != "5.1" || reply["receipt"] == "" {
+		t.Fatalf("POST: %d %v", status, reply)
+	}
+	path := header.Get("Location")
+	if path != fmt.Sprintf("/orders/%v", reply["id"]) {
+		t.Errorf("Location: %s", path)
+	}
+	if status, again, _ := call(t, api, "GET", path, ""); status != 200 || fmt.Sprint(again) != fmt.Sprint(reply) {
+		t.Errorf("GET: %d %v, want %v", status, again, reply)
+	}
+	if status, reply, _ := call(t, api, "DELETE", path, ""); status != 200 || reply["status"] != "cancelled" {
+		t.Errorf("DELETE: %d %v", status, reply)
+	}
+	if status, reply, _ := call(t, api, "DELETE", path, ""); status != http.StatusConflict || reply["field"] != "id" {
+		t.Errorf("second DELETE: %d %v", status, reply)
+	}
+	if got := s.Stock.Level("85123A"); got != 1000 {
+		t.Errorf("%d on the shelf, want 1000", got)
+	}
+
+	closed(t, s)
+	status, reply, _ = call(t, api, "GET", "/stats", "")
+	orders, _ := reply["orders"].(map[string]any)
+	if status != 200 || orders["accepted"] != 1.0 || orders["clients"] != 1.0 || orders["cancelled"] != 1.0 || reply["revenue"] != "0" {
+		t.Errorf("GET /stats: %d %v", status, reply)
+	}
+	if list, _ := reply["signals"].([]any); len(list) != 9 {
+		t.Errorf("/stats knows %d signals, want 9", len(list))
+	}
+	if status, reply, _ := call(t, api, "POST", "/orders", goodOrder); status != http.StatusServiceUnavailable {
+		t.Errorf("POST to a closed shop: %d %v", status, reply)
+	}
+}
+
+func TestWrongInputNamesTheField(t *testing.T) {
+	api := NewAPI(opened(t, nil))
+	with := func(old, now string) string {
+		if !strings.Contains(goodOrder, old) {
+			t.Fatalf("no %s in the order", old)
+		}
+		return strings.Replace(goodOrder, old, now, 1)
+	}
+	many := strings.TrimSuffix(strings.Repeat(`{"stock_code":"85123A","quantity":2},`, 101), ",")
+	for _, c := range []struct {
+		name, body string
+		status     int
+		field      string
+	}{
+		{"no body", "", 400, "body"},
+		{"no JSON", "hello", 400, "body"},
+		{"half an order", goodOrder[:50], 400, "body"},
+		{"two orders", goodOrder + goodOrder, 400, "body"},
+		{"a list", "[" + goodOrder + "]", 400, "body"},
+		{"null", "null", 400, "country"},
+		{"too large", with("France", strings.Repeat("x", maxBody)), 413, "body"},
+		{"unknown field", with("country", "countri"), 400, "countri"},
+		{"no country", with(`"country":"France",`, ""), 400, "country"},
+		{"long country", with("France", strings.Repeat("x", 65)), 400, "country"},
+		{"long customer", with("12346", strings.Repeat("x", 65)), 400, "customer"},
+		{"customer is a number", with(`"12346"`, "12346"), 400, "customer"},
+		{"no card", with(`"card":"4242424242424242",`, ""), 400, "card"},
+		{"a strange card", with("4242424242424242", "4242-4242-4242"), 400, "card"},
+		{"no funds", with("4242424242424242", "4000000000000002"), 402, "card"},
+		{"no lines", with(`{"stock_code":"85123A","quantity":2}`, ""), 400, "lines"},
+		{"too many lines", with(`{"stock_code":"85123A","quantity":2}`, many), 400, "lines"},
+		{"lines is an object", with(`[{"stock_code":"85123A","quantity":2}]`, "{}"), 400, "lines"},
+		{"nothing of it", with(`"quantity":2`, `"quantity":0`), 400, "lines[0].quantity"},
+		{"less than nothing", with(`"quantity":2`, `"quantity":-2`), 400, "lines[0].quantity"},
+		{"half of it", with(`"quantity":2`, `"quantity":0.5`), 400, "lines.quantity"},
+		{"a word of it", with(`"quantity":2`, `"quantity":"two"`), 400, "lines.quantity"},
+		{"too much", with(`"quantity":2`, `"quantity":10001`), 400, "lines[0].quantity"},
+		{"far too much", with(`"quantity":2`, `"quantity":99999999999999999999`), 400, "lines.quantity"},
+		{"not on sale", with("85123A", "nothing"), 400, "lines[0].stock_code"},
+		{"not enough", with(`"quantity":2`, `"quantity":1001`), 409, "lines[0].quantity"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, reply, _ := call(t, api, "POST", "/orders", c.body)
+			if status != c.status || reply["field"] != c.field || reply["error"] == "" {
+				t.Errorf("got %d %v, want %d and field %s", status, reply, c.status, c.field)
+			}
+		})
+	}
+}
+
+func TestWrongAddressIsSaidInJSON(t *testing.T) {
+	api := NewAPI(opened(t, nil))
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/", 404}, {"GET", "/orders/none", 404}, {"DELETE", "/orders/none", 404}, {"POST", "/order", 404},
+		{"GET", "/orders", 405}, {"PUT", "/orders/1", 405}, {"POST", "/stats", 405},
+	} {
+		status, reply, header := call(t, api, c.method, c.path, "")
+		if status != c.status || reply["error"] == "" {
+			t.Errorf("%s %s: %d %v, want %d", c.method, c.path, status, reply, c.status)
+		}
+		if c.status == 405 && header.Get("Allow") == "" {
+			t.Errorf("%s %s: no Allow", c.method, c.path)
+		}
+	}
+}
