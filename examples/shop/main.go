@@ -31,6 +31,10 @@ const (
 	exitInterrupted = 130 // a replay was cut short by Ctrl-C
 )
 
+// shelf is what fits on one. The supplier is told by a department that runs
+// behind the orders, so there must be enough for all that may wait meanwhile.
+const shelf = 20_000
+
 // closeWithin bounds how long a closing shop waits for its departments.
 const closeWithin = 30 * time.Second
 
@@ -154,8 +158,8 @@ func open(ctx context.Context, opts options, screen *shop.Screen, stderr io.Writ
 		return 0, fmt.Errorf("cannot listen on %s: %w", opts.http, err)
 	}
 	s := shop.New(shop.Config{
-		Stock:   shop.FullShelves(1000),
-		Restock: 1000,
+		Stock:   shop.FullShelves(shelf),
+		Restock: shelf,
 		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
 		Notice:  func(text string) { screen.Printf("%s", text) },
 	})

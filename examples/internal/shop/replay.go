@@ -70,7 +70,8 @@ func (r *Replay) Run(ctx context.Context) (done Replayed, err error) {
 			return done, fmt.Errorf("%w, after %d lines", r.Input.Explain(b.end), done.Lines+done.Malformed)
 		default:
 			if pace.Wait(ctx, b.invoice.Time) != nil {
-				continue // ctx has ended; the select above sees it
+				done.Interrupted = true
+				return done, nil
 			}
 			r.place(ctx, &done, b.invoice)
 			progress.show(&done)

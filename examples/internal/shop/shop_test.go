@@ -378,7 +378,7 @@ func TestFailuresOfListenersEndOnTheErrorsSignal(t *testing.T) {
 
 func TestConcurrentCustomersLoseNothing(t *testing.T) {
 	bank := &TestBank{}
-	s := opened(t, func(c *Config) { c.Payment, c.Restock = bank, 1000 })
+	s := opened(t, func(c *Config) { c.Payment, c.Stock = bank, FullShelves(10_000) })
 	const customers, each = 8, 100
 	var wg sync.WaitGroup
 	for c := range customers {

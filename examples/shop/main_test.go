@@ -1,0 +1,402 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if path, err := binary(); err == nil {
+			os.RemoveAll(filepath.Dir(path))
+		}
+		os.Exit(code)
+	}))
+}
+
+const header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+
+const row = "536365,85123A,\"HEART, WHITE\",6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n"
+
+// raceEnabled is set by race_test.go.
+var raceEnabled bool
+
+// binary builds the program once for all tests, with the race detector if they
+// have it.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "shop")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "shop")
+	out, err := exec.Command("go", "build", fmt.Sprintf("-race=%t", raceEnabled), "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, err
+})
+
+// program is the shop, ready to start; it ends with the test at the latest.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, path, args...)
+}
+
+// result is what a program left behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func finished(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// file writes a file of that name and content.
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestWrongUseGivesOneClearLine(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var z bytes.Buffer
+	gz := gzip.NewWriter(&z)
+	io.WriteString(gz, header)
+	for i := range 20_000 {
+		fmt.Fprintf(gz, "%d,%x,x,1,2010-12-01 08:26:00,%d.5,,EIRE\n", i, i*i*7919, i%97)
+	}
+	gz.Close()
+
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"unknown flag", []string{"-frobnicate"}, exitUsage, "-frobnicate"},
+		{"argument", []string{"replay"}, exitUsage, `"replay"`},
+		{"bad speed", []string{"-speed", "fast"}, exitUsage, `"fast"`},
+		{"bad speed of a replay", []string{"-replay", "-", "-speed", "-3x"}, exitUsage, `"-3x"`},
+		{"no orders", []string{"-orders", "0"}, exitUsage, "-orders 0"},
+		{"orders in words", []string{"-orders", "ten"}, exitUsage, `"ten"`},
+		{"no file", []string{"-replay", ""}, exitUsage, "-replay needs a file"},
+		{"both ways", []string{"-replay", "x", "-orders", "3"}, exitUsage, "-orders makes no sense with -replay"},
+		{"taken port", []string{"-http", taken.Addr().String()}, exitFailed, "address already in use"},
+		{"strange port", []string{"-http", "127.0.0.1:99999"}, exitFailed, "invalid port"},
+		{"missing file", []string{"-replay", filepath.Join(t.TempDir(), "none.csv")}, exitFailed, "no such file"},
+		{"directory", []string{"-replay", t.TempDir()}, exitFailed, "is a directory"},
+		{"empty file", []string{"-replay", file(t, "a.csv", "")}, exitFailed, "empty"},
+		{"wrong columns", []string{"-replay", file(t, "a.csv", "a,b,c\n1,2,3\n")}, exitFailed, "3 columns"},
+		{"noise", []string{"-replay", file(t, "a.csv", "\x00\x93\xff\"\x01")}, exitFailed, "no Online Retail file"},
+		{"noise as gzip", []string{"-replay", file(t, "a.csv.gz", "\x00\x93\xff")}, exitFailed, "not a gzip file"},
+		{"cut off", []string{"-replay", file(t, "a.csv.gz", z.String()[:z.Len()/2])}, exitFailed, "cut off"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := finished(t, program(t, c.args...))
+			if got.code != c.code {
+				t.Errorf("exit code %d, want %d", got.code, c.code)
+			}
+			if !strings.HasPrefix(got.stderr, "shop: ") || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("stderr is %q, want one line with %q", got.stderr, c.want)
+			}
+			if got.stdout != "" {
+				t.Errorf("stdout is %q, want nothing", got.stdout)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	got := finished(t, program(t, "-help"))
+	if got.code != exitOK || got.stderr != "" || !strings.HasPrefix(got.stdout, "usage: ") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestReplayOfStandardInput(t *testing.T) {
+	cmd := program(t, "-replay", "-")
+	cmd.Stdin = strings.NewReader(header + row + "C" + strings.Replace(row, ",6,", ",-6,", 1))
+	got := finished(t, cmd)
+	if got.code != exitOK || got.stderr != "" || !strings.Contains(got.stdout, "nothing lost: 1 orders and 1 cancellations") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestExitCodeTellsOfMalformedRows(t *testing.T) {
+	got := finished(t, program(t, "-replay", file(t, "a.csv", header+row+"nonsense\n"+row)))
+	want := "shop: line 3: 1 fields, want 8; skipped\nshop: 1 malformed rows were skipped\n"
+	if got.code != exitMalformed || got.stderr != want || !strings.Contains(got.stdout, "all totals agree") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestInterruptedReplay(t *testing.T) {
+	// At 1x the second invoice comes a year later.
+	later := strings.NewReplacer("536365", "2", "2010", "2011").Replace(row)
+	cmd := program(t, "-replay", "-", "-speed", "1x")
+	in, feed := io.Pipe()
+	cmd.Stdin = in
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Pipes hold far less than this: once it is through, the program is
+	// reading, so it has long set up its handling of Ctrl-C.
+	if _, err := io.WriteString(feed, header+row+strings.Repeat(later, 10_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	feed.Close()
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(errs.String(), "interrupted") ||
+		!strings.Contains(out.String(), "nothing lost: 1 orders") {
+		t.Errorf("exit code %d, stderr %q, stdout %q", code, errs.String(), out.String())
+	}
+}
+
+// TestShopWithGeneratorClientsAndCtrlC is a day in the life: invented
+// customers, clients who order and cancel over HTTP, and Ctrl-C in the middle
+// of it. Whatever a client was told is in the summary.
+func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
+	cmd := program(t, "-speed", "10x")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("no first line: %v; stderr: %s", err, &stderr)
+	}
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(first)
+	if url == "" {
+		t.Fatalf("no address in %q", first)
+	}
+	rest := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(lines)
+		rest <- string(text)
+	}()
+
+	clients := clients{busy: make(chan struct{})}
+	client := &http.Client{Timeout: 30 * time.Second}
+	defer client.CloseIdleConnections()
+	var wg sync.WaitGroup
+	for n := range 4 {
+		wg.Go(func() { clients.run(t, client, url, n) })
+	}
+	gone := make(chan struct{})
+	go func() { wg.Wait(); close(gone) }()
+	// Ctrl-C comes while everybody is busy.
+	select {
+	case <-clients.busy:
+	case <-gone:
+		t.Error("the clients were gone before Ctrl-C")
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	<-gone
+	summary := <-rest
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the shop ended with %v; stderr: %s\n%s", err, &stderr, summary)
+	}
+
+	created, cancelled, declined := clients.created.Load(), clients.cancelled.Load(), clients.declined.Load()
+	m := regexp.MustCompile(`Orders accepted: (\d+) from the generator, (\d+) from clients; (\d+) refused; (\d+) cancelled`).FindStringSubmatch(summary)
+	if m == nil {
+		t.Fatalf("no count of orders in:\n%s", summary)
+	}
+	num := func(i int) int64 { n, _ := strconv.ParseInt(m[i], 10, 64); return n }
+	// A client whose connection broke does not know how its last request ended.
+	unsure := clients.unsure.Load()
+	if num(1) == 0 || num(2) < created || num(2) > created+unsure {
+		t.Errorf("%s; the clients know of %d (%d unsure)", m[0], created, unsure)
+	}
+	if num(3) < declined || num(4) < cancelled {
+		t.Errorf("%s; the clients know of %d declined, %d cancelled", m[0], declined, cancelled)
+	}
+	if !strings.Contains(summary, fmt.Sprintf("nothing lost: %s orders", grouped(num(1)+num(2)))) {
+		t.Errorf("the summary does not add up:\n%s", summary)
+	}
+	t.Logf("%s; %d declined and %d cancelled by clients, %d unsure", m[0], declined, cancelled, unsure)
+}
+
+// clients count what they were told.
+type clients struct {
+	created, cancelled, declined, unsure atomic.Int64
+
+	busy chan struct{} // closed when enough orders have been created
+}
+
+// enoughOrders have been created when Ctrl-C comes.
+const enoughOrders = 300
+
+// run orders until the shop is gone.
+func (c *clients) run(t *testing.T, client *http.Client, url string, n int) {
+	for i := 0; ; i++ {
+		card := "4242424242424242"
+		if i%10 == 3 {
+			card = "4000000000000002"
+		}
+		body := fmt.Sprintf(`{"customer":"http-%d","country":"France","card":%q,"lines":[{"stock_code":"85123A","quantity":1},{"stock_code":"21790","quantity":2}]}`, n, card)
+		resp, err := client.Post(url+"/orders", "application/json", strings.NewReader(body))
+		if err != nil {
+			c.lost(err)
+			return
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		switch resp.StatusCode {
+		case http.StatusCreated:
+			if c.created.Add(1) == enoughOrders {
+				close(c.busy)
+			}
+		case http.StatusPaymentRequired:
+			c.declined.Add(1)
+			continue
+		case http.StatusServiceUnavailable:
+			return
+		default:
+			t.Errorf("POST /orders: %s", resp.Status)
+			return
+		}
+		if i%5 != 0 {
+			continue
+		}
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, url+resp.Header.Get("Location"), http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err = client.Do(req)
+		if err != nil {
+			return
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			c.cancelled.Add(1)
+		}
+	}
+}
+
+// lost notes how a client's last request failed: if nobody answered the call,
+// nothing was ordered; otherwise it may have been.
+func (c *clients) lost(err error) {
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		c.unsure.Add(1)
+	}
+}
+
+// grouped is n with a comma between every three digits.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
+	got := finished(t, program(t, "-orders", "200", "-speed", "max"))
+	if got.code != exitOK || !strings.Contains(got.stdout, "Orders accepted: 200 from the generator") || !strings.Contains(got.stdout, "nothing lost") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestReplayOfTheRealFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	got := finished(t, program(t, "-replay", realFile(t)))
+	if got.code != exitOK || got.stderr != "" {
+		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+	}
+	for name, want := range map[string]string{
+		"lines": "541,909", "distinct invoices": "25,900", "of them cancellations": "3,836", "distinct customers": "4,372",
+		"lines without a customer": "135,080", "distinct stock codes": "4,070", "lines priced at zero or below": "2,517",
+		"quantity": "5,176,450", "revenue": "9,747,747.934",
+	} {
+		if !regexp.MustCompile(`(?m)^\s*` + name + `\s+` + regexp.QuoteMeta(want) + `\s+` + regexp.QuoteMeta(want) + `\s*$`).MatchString(got.stdout) {
+			t.Errorf("no line with %s, %s and %s again", name, want, want)
+		}
+	}
+	if t.Failed() {
+		t.Log(got.stdout)
+	}
+}
+
+// realFile is the Online Retail file, or the test is skipped.
+func realFile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			break
+		} else if parent := filepath.Dir(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
+			t.Skipf("no go.work above: %v", err)
+		} else {
+			dir = parent
+		}
+	}
+	path := filepath.Join(dir, "..", "shared", "data", "online-retail.csv.gz")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the Online Retail file is not here: %v", err)
+	}
+	return path
+}
