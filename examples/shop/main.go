@@ -38,6 +38,9 @@ const shelf = 20_000
 // closeWithin bounds how long a closing shop waits for its departments.
 const closeWithin = 30 * time.Second
 
+// answerWithin bounds how long it waits for the clients of its API before.
+const answerWithin = 10 * time.Second
+
 const usage = `usage: shop [-http ADDR] [-orders N] [-speed SPEED] [-seed N]
        shop -replay FILE [-speed SPEED]
 
@@ -179,7 +182,7 @@ func open(ctx context.Context, opts options, screen *shop.Screen, stderr io.Writ
 	// From the outside in: no more requests, then no more emissions, and only
 	// when the departments are done, the figures.
 	screen.Printf("\nClosing: no more orders; the departments finish what was accepted.")
-	httpErr := closing(5*time.Second, stopHTTP)
+	httpErr := closing(answerWithin, stopHTTP)
 	busErr := closing(closeWithin, s.Close)
 	screen.Printf("Orders accepted: %d from the generator, %d from clients; %d refused; %d cancelled.",
 		s.Accepted(shop.FromGenerator), s.Accepted(shop.FromAPI), s.Refused(), s.Cancellations())

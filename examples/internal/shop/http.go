@@ -1,11 +1,9 @@
 package shop
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -41,30 +39,6 @@ func NewAPI(s *Shop) *API {
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
-
-// Serve answers on l until stop is called. Stop takes no more requests and
-// returns when those under way are answered, or drops them when ctx ends.
-func (a *API) Serve(l net.Listener) (stop func(ctx context.Context) error) {
-	server := &http.Server{
-		Handler:           a,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	return func(ctx context.Context) error {
-		if err := server.Shutdown(ctx); err != nil {
-			server.Close()
-			return fmt.Errorf("requests under way were dropped: %w", err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	}
-}
 
 // What goes over the wire.
 type (

@@ -1,12 +1,15 @@
 package shop
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 const goodOrder = `{"customer":"12346","country":"France","card":"4242424242424242","lines":[{"stock_code":"85123A","quantity":2}]}`
@@ -130,4 +133,31 @@ func TestWrongAddressIsSaidInJSON(t *testing.T) {
 			t.Errorf("%s %s: no Allow", c.method, c.path)
 		}
 	}
+}
+
+func TestUnusedConnectionDoesNotDelayClosing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := NewAPI(opened(t, nil)).Serve(l)
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// A second client is served, so the first has been let in before.
+	client := &http.Client{Transport: &http.Transport{}}
+	resp, err := client.Get("http://" + l.Addr().String() + "/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	// net/http itself would wait for five seconds.
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		t.Error(err)
+	}
+	client.CloseIdleConnections()
 }
