@@ -5,69 +5,18 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/term"
 
 	"example.com/signals/examples/internal/shop"
 )
 
-// Exit codes.
-const (
-	exitOK          = 0
-	exitFailed      = 1   // something could not be done, or totals do not agree
-	exitUsage       = 2   // the command line makes no sense
-	exitMalformed   = 3   // a replay skipped rows
-	exitInterrupted = 130 // a replay was cut short by Ctrl-C
-)
-
-// shelf is what fits on one. The supplier is told by a department that runs
-// behind the orders, so there must be enough for all that may wait meanwhile.
-const shelf = 20_000
-
-// closeWithin bounds how long a closing shop waits for its departments.
-const closeWithin = 30 * time.Second
-
-// answerWithin bounds how long it waits for the clients of its API before.
-const answerWithin = 10 * time.Second
-
-const usage = `usage: shop [-http ADDR] [-orders N] [-speed SPEED] [-seed N]
-       shop -replay FILE [-speed SPEED]
-
-Without -replay the shop opens: invented customers order, real ones can use the
-HTTP API, and a story of 20 seconds is told. On a terminal it then goes on until
-Ctrl-C.
-
-  -http ADDR     where the API listens (default 127.0.0.1:0, any free port)
-  -orders N      end after N invented orders
-  -seed N        invent others (default 1)
-  -replay FILE   replay a file with the columns of UCI Online Retail, plain or
-                 gzip; - is standard input
-  -speed SPEED   max, or a factor such as 1x or 1000x (default 1x; max for -replay)
-
-Exit codes: 0 all well, 1 failed, 2 bad command line, 3 malformed rows were
-skipped, 130 replay interrupted.
-`
-
-// options are what the command line says.
-type options struct {
-	http   string
-	orders int
-	replay string
-	speed  shop.Speed
-	seed   uint64
-}
-
+// main holds nothing that has a signal in it: every package that does is
+// compiled with the code of all of them, and the first run of the shop would
+// take seconds longer.
 func main() {
 	// The first Ctrl-C closes the shop in good order. After it the signal is
 	// no longer caught, so that a second one ends a shop that hangs.
@@ -80,175 +29,5 @@ func main() {
 			width = w
 		}
 	}
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
-}
-
-// run is the program: width is that of the terminal, or 0 if there is none.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, width int) int {
-	screen := shop.NewScreen(stdout, width)
-	stderr = screen.Through(stderr)
-	opts, err := parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		io.WriteString(stdout, usage)
-		return exitOK
-	case err != nil:
-		fmt.Fprintf(stderr, "shop: %v; see shop -help\n", err)
-		return exitUsage
-	}
-	code, err := exitOK, error(nil)
-	if opts.replay != "" {
-		code, err = replay(ctx, opts, screen, stderr)
-	} else {
-		code, err = open(ctx, opts, screen, stderr)
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "shop: %v\n", err)
-		return exitFailed
-	}
-	return code
-}
-
-func parse(args []string) (options, error) {
-	opts := options{}
-	fs := flag.NewFlagSet("shop", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // an error is one line, and run prints it
-	fs.StringVar(&opts.http, "http", "127.0.0.1:0", "")
-	fs.IntVar(&opts.orders, "orders", 0, "")
-	fs.StringVar(&opts.replay, "replay", "", "")
-	fs.Uint64Var(&opts.seed, "seed", 1, "")
-	speed := fs.String("speed", "", "")
-	if err := fs.Parse(args); err != nil {
-		return opts, err
-	}
-	given := map[string]bool{}
-	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	if fs.NArg() > 0 {
-		return opts, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if given["replay"] {
-		if opts.replay == "" {
-			return opts, errors.New("-replay needs a file, or - for standard input")
-		}
-		for _, other := range []string{"http", "orders", "seed"} {
-			if given[other] {
-				return opts, fmt.Errorf("-%s makes no sense with -replay", other)
-			}
-		}
-	}
-	if given["orders"] && opts.orders < 1 {
-		return opts, fmt.Errorf("-orders %d: want 1 or more", opts.orders)
-	}
-	if !given["speed"] {
-		*speed = "1x"
-		if given["replay"] {
-			*speed = "max"
-		}
-	}
-	var err error
-	opts.speed, err = shop.ParseSpeed(*speed)
-	return opts, err
-}
-
-// open runs the live shop.
-func open(ctx context.Context, opts options, screen *shop.Screen, stderr io.Writer) (int, error) {
-	listener, err := net.Listen("tcp", opts.http)
-	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return 0, fmt.Errorf("cannot listen on %s: %w", opts.http, err)
-	}
-	s := shop.New(shop.Config{
-		Stock:   shop.FullShelves(shelf),
-		Restock: shelf,
-		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
-		Notice:  func(text string) { screen.Printf("%s", text) },
-	})
-	stopHTTP := shop.NewAPI(s).Serve(listener)
-	url := "http://" + dialable(listener.Addr())
-	screen.Printf("The shop is open at %s. Order something:\n", url)
-	screen.Printf("  curl -s %s/orders -d '%s'", url,
-		`{"country":"France","card":"4242424242424242","lines":[{"stock_code":"85123A","quantity":2}]}`)
-	screen.Printf("  curl -s %s/stats\n", url)
-
-	live := shop.Live{
-		Shop: s, Screen: screen, Seed: opts.seed, Speed: opts.speed, Orders: opts.orders,
-		Forever: screen.Terminal(),
-	}
-	live.Run(ctx)
-
-	// From the outside in: no more requests, then no more emissions, and only
-	// when the departments are done, the figures.
-	screen.Printf("\nClosing: no more orders; the departments finish what was accepted.")
-	httpErr := closing(answerWithin, stopHTTP)
-	busErr := closing(closeWithin, s.Close)
-	screen.Printf("Orders accepted: %d from the generator, %d from clients; %d refused; %d cancelled.",
-		s.Accepted(shop.FromGenerator), s.Accepted(shop.FromAPI), s.Refused(), s.Cancellations())
-	agreed := s.WriteSummary(screen, true)
-	if err := errors.Join(httpErr, busErr); err != nil {
-		return 0, err
-	}
-	if !agreed {
-		return exitFailed, nil
-	}
-	return exitOK, nil
-}
-
-// replay runs a file through a shop whose shelves never empty.
-func replay(ctx context.Context, opts options, screen *shop.Screen, stderr io.Writer) (int, error) {
-	in, err := shop.OpenInput(opts.replay)
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	s := shop.New(shop.Config{
-		Stock:  shop.EndlessStock(),
-		Ledger: shop.NoLedger{},
-		Log:    slog.New(slog.NewTextHandler(stderr, nil)),
-	})
-	r := shop.Replay{Shop: s, Input: in, Speed: opts.speed, Screen: screen, Errors: stderr}
-	done, err := r.Run(ctx)
-	if closeErr := closing(closeWithin, s.Close); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return 0, err
-	}
-	agreed := s.WriteSummary(screen, true)
-	if done.Malformed > 0 {
-		fmt.Fprintf(stderr, "shop: %d malformed rows were skipped\n", done.Malformed)
-	}
-	switch {
-	case done.Interrupted:
-		fmt.Fprintln(stderr, "shop: interrupted; these are the totals so far")
-		return exitInterrupted, nil
-	case !agreed || done.Refused > 0:
-		return exitFailed, nil
-	case done.Malformed > 0:
-		return exitMalformed, nil
-	}
-	return exitOK, nil
-}
-
-// closing calls f with a context of its own: the one that Ctrl-C has ended
-// would leave no time to finish.
-func closing(within time.Duration, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	return f(ctx)
-}
-
-// dialable is an address that a client on this machine can use: a server on
-// all addresses is reached on the loopback one.
-func dialable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(strings.Split(host, "%")[0]); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
+	os.Exit(shop.Command(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
 }

@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"example.com/signals/examples/internal/shop"
 )
 
 func TestMain(m *testing.M) {
@@ -117,23 +119,23 @@ func TestWrongUseGivesOneClearLine(t *testing.T) {
 		code int
 		want string
 	}{
-		{"unknown flag", []string{"-frobnicate"}, exitUsage, "-frobnicate"},
-		{"argument", []string{"replay"}, exitUsage, `"replay"`},
-		{"bad speed", []string{"-speed", "fast"}, exitUsage, `"fast"`},
-		{"bad speed of a replay", []string{"-replay", "-", "-speed", "-3x"}, exitUsage, `"-3x"`},
-		{"no orders", []string{"-orders", "0"}, exitUsage, "-orders 0"},
-		{"orders in words", []string{"-orders", "ten"}, exitUsage, `"ten"`},
-		{"no file", []string{"-replay", ""}, exitUsage, "-replay needs a file"},
-		{"both ways", []string{"-replay", "x", "-orders", "3"}, exitUsage, "-orders makes no sense with -replay"},
-		{"taken port", []string{"-http", taken.Addr().String()}, exitFailed, "address already in use"},
-		{"strange port", []string{"-http", "127.0.0.1:99999"}, exitFailed, "invalid port"},
-		{"missing file", []string{"-replay", filepath.Join(t.TempDir(), "none.csv")}, exitFailed, "no such file"},
-		{"directory", []string{"-replay", t.TempDir()}, exitFailed, "is a directory"},
-		{"empty file", []string{"-replay", file(t, "a.csv", "")}, exitFailed, "empty"},
-		{"wrong columns", []string{"-replay", file(t, "a.csv", "a,b,c\n1,2,3\n")}, exitFailed, "3 columns"},
-		{"noise", []string{"-replay", file(t, "a.csv", "\x00\x93\xff\"\x01")}, exitFailed, "no Online Retail file"},
-		{"noise as gzip", []string{"-replay", file(t, "a.csv.gz", "\x00\x93\xff")}, exitFailed, "not a gzip file"},
-		{"cut off", []string{"-replay", file(t, "a.csv.gz", z.String()[:z.Len()/2])}, exitFailed, "cut off"},
+		{"unknown flag", []string{"-frobnicate"}, shop.ExitUsage, "-frobnicate"},
+		{"argument", []string{"replay"}, shop.ExitUsage, `"replay"`},
+		{"bad speed", []string{"-speed", "fast"}, shop.ExitUsage, `"fast"`},
+		{"bad speed of a replay", []string{"-replay", "-", "-speed", "-3x"}, shop.ExitUsage, `"-3x"`},
+		{"no orders", []string{"-orders", "0"}, shop.ExitUsage, "-orders 0"},
+		{"orders in words", []string{"-orders", "ten"}, shop.ExitUsage, `"ten"`},
+		{"no file", []string{"-replay", ""}, shop.ExitUsage, "-replay needs a file"},
+		{"both ways", []string{"-replay", "x", "-orders", "3"}, shop.ExitUsage, "-orders makes no sense with -replay"},
+		{"taken port", []string{"-http", taken.Addr().String()}, shop.ExitFailed, "address already in use"},
+		{"strange port", []string{"-http", "127.0.0.1:99999"}, shop.ExitFailed, "invalid port"},
+		{"missing file", []string{"-replay", filepath.Join(t.TempDir(), "none.csv")}, shop.ExitFailed, "no such file"},
+		{"directory", []string{"-replay", t.TempDir()}, shop.ExitFailed, "is a directory"},
+		{"empty file", []string{"-replay", file(t, "a.csv", "")}, shop.ExitFailed, "empty"},
+		{"wrong columns", []string{"-replay", file(t, "a.csv", "a,b,c\n1,2,3\n")}, shop.ExitFailed, "3 columns"},
+		{"noise", []string{"-replay", file(t, "a.csv", "\x00\x93\xff\"\x01")}, shop.ExitFailed, "no Online Retail file"},
+		{"noise as gzip", []string{"-replay", file(t, "a.csv.gz", "\x00\x93\xff")}, shop.ExitFailed, "not a gzip file"},
+		{"cut off", []string{"-replay", file(t, "a.csv.gz", z.String()[:z.Len()/2])}, shop.ExitFailed, "cut off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := finished(t, program(t, c.args...))
@@ -152,7 +154,7 @@ func TestWrongUseGivesOneClearLine(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	got := finished(t, program(t, "-help"))
-	if got.code != exitOK || got.stderr != "" || !strings.HasPrefix(got.stdout, "usage: ") {
+	if got.code != shop.ExitOK || got.stderr != "" || !strings.HasPrefix(got.stdout, "usage: ") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -161,7 +163,7 @@ func TestReplayOfStandardInput(t *testing.T) {
 	cmd := program(t, "-replay", "-")
 	cmd.Stdin = strings.NewReader(header + row + "C" + strings.Replace(row, ",6,", ",-6,", 1))
 	got := finished(t, cmd)
-	if got.code != exitOK || got.stderr != "" || !strings.Contains(got.stdout, "nothing lost: 1 orders and 1 cancellations") {
+	if got.code != shop.ExitOK || got.stderr != "" || !strings.Contains(got.stdout, "nothing lost: 1 orders and 1 cancellations") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -169,7 +171,7 @@ func TestReplayOfStandardInput(t *testing.T) {
 func TestExitCodeTellsOfMalformedRows(t *testing.T) {
 	got := finished(t, program(t, "-replay", file(t, "a.csv", header+row+"nonsense\n"+row)))
 	want := "shop: line 3: 1 fields, want 8; skipped\nshop: 1 malformed rows were skipped\n"
-	if got.code != exitMalformed || got.stderr != want || !strings.Contains(got.stdout, "all totals agree") {
+	if got.code != shop.ExitMalformed || got.stderr != want || !strings.Contains(got.stdout, "all totals agree") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -195,7 +197,7 @@ func TestInterruptedReplay(t *testing.T) {
 	}
 	feed.Close()
 	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(errs.String(), "interrupted") ||
+	if code := cmd.ProcessState.ExitCode(); code != shop.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") ||
 		!strings.Contains(out.String(), "nothing lost: 1 orders") {
 		t.Errorf("exit code %d, stderr %q, stdout %q", code, errs.String(), out.String())
 	}
@@ -351,7 +353,7 @@ func grouped(n int64) string {
 
 func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
 	got := finished(t, program(t, "-orders", "200", "-speed", "max"))
-	if got.code != exitOK || !strings.Contains(got.stdout, "Orders accepted: 200 from the generator") || !strings.Contains(got.stdout, "nothing lost") {
+	if got.code != shop.ExitOK || !strings.Contains(got.stdout, "Orders accepted: 200 from the generator") || !strings.Contains(got.stdout, "nothing lost") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -361,7 +363,7 @@ func TestReplayOfTheRealFile(t *testing.T) {
 		t.Skip("-short")
 	}
 	got := finished(t, program(t, "-replay", realFile(t)))
-	if got.code != exitOK || got.stderr != "" {
+	if got.code != shop.ExitOK || got.stderr != "" {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
 	for name, want := range map[string]string{
