@@ -1,0 +1,458 @@
+package signals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Bus holds signals by name: packages that know only the name and the payload
+// type meet on it, and it observes, drains and closes its signals together.
+// Signals of every kind can be on it: Topic makes async ones, OnBus puts any
+// signal on it. The zero value is ready; it must not be copied.
+type Bus struct {
+	defaults  []Option // read only
+	mu        sync.Mutex
+	members   []member // in order of joining; under mu
+	observing []*Observer
+	tapping   []*tap
+	closing   bool                  // under mu
+	observers atomic.Pointer[hooks] // made from observing; read by every emission
+}
+
+// member is a signal of any kind and payload type.
+type member interface {
+	settings() *settings
+	Stats() SignalStats
+	tap(t *tap) (stop func() *Subscription)
+}
+
+// drainer is a member that has pending emissions.
+type drainer interface {
+	member
+	Drain(ctx context.Context) error
+	Close(ctx context.Context) error
+	Pending() int
+	accepted() uint64
+	guardAll()
+	shutAll()
+}
+
+func (b *baseSignal[T]) settings() *settings { return b.conf.Load() }
+
+func (s *asyncBase[T]) guardAll() {
+	for _, g := range s.all() {
+		g.guard()
+	}
+}
+
+func (s *asyncBase[T]) shutAll() {
+	for _, g := range s.all() {
+		g.shut()
+	}
+}
+
+// NewBus makes a bus. defaults are options for every signal on it, which a
+// signal's own options override; those that only async signals have are left
+// out for sync ones.
+func NewBus(defaults ...Option) *Bus {
+	c := config{}
+	for _, o := range defaults {
+		applyOption(&c, o)
+	}
+	if c.name != "" || c.bus != nil {
+		panic("signals: NewBus: Name and OnBus make no sense as defaults of a bus")
+	}
+	return &Bus{defaults: slices.Clone(defaults)}
+}
+
+// Topic returns the async signal of that name, which it makes if there is
+// none; opts are for making it. It panics if the name belongs to a signal of
+// another payload type or kind. On a closed bus the signal is closed.
+func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
+	if b == nil {
+		panic(fmt.Sprintf("signals: Topic %q: the bus is nil", name))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.findLocked(name); m != nil {
+		s, ok := m.(*AsyncSignal[T])
+		if !ok {
+			st := m.settings()
+			panic(fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has a %s signal of %s by that name",
+				name, typeName[T](), st.kind, st.payload))
+		}
+		return s
+	}
+	s := newAsync[T](append(slices.Clone(opts), Name(name), OnBus(b)))
+	b.joinLocked(s)
+	return s
+}
+
+// Lookup returns the signal of that name, of whatever kind, if there is one
+// with that payload type.
+func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.findLocked(name).(Signal[T])
+	return s, ok
+}
+
+func (b *Bus) findLocked(name string) member {
+	for _, m := range b.members {
+		if m.settings().name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// join puts a signal on the bus. A taken name panics.
+func (b *Bus) join(m member) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.joinLocked(m)
+}
+
+func (b *Bus) joinLocked(m member) {
+	st := m.settings()
+	if st.name == "" {
+		st.name = b.inventLocked(st)
+	}
+	if other := b.findLocked(st.name); other != nil {
+		st.onBus.Store(false)
+		panic(fmt.Sprintf("signals: the bus has a %s signal of %s named %q already", other.settings().kind, other.settings().payload, st.name))
+	}
+	if b.closing {
+		st.onBus.Store(false)
+		if d, ok := m.(drainer); ok {
+			d.shutAll()
+		}
+		return
+	}
+	b.members = append(b.members, m)
+	for _, t := range b.tapping {
+		t.on(m)
+	}
+}
+
+// inventLocked names a signal that has no name by its payload type and where
+// it was made.
+func (b *Bus) inventLocked(st *settings) string {
+	name := st.payload + "@" + site(st.origin[:])
+	for n := 2; b.findLocked(name) != nil; n++ {
+		name = fmt.Sprintf("%s@%s#%d", st.payload, site(st.origin[:]), n)
+	}
+	return name
+}
+
+// left is told that a signal has been closed.
+func (b *Bus) left(st *settings) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.removeLocked(func(m member) bool { return m.settings() == st })
+}
+
+// Remove takes the signal of that name off the bus and reports whether there
+// was one. The signal goes on working, but the bus no longer finds, observes,
+// drains or closes it, and the name is free.
+func (b *Bus) Remove(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.removeLocked(func(m member) bool { return m.settings().name == name })
+}
+
+func (b *Bus) removeLocked(which func(member) bool) bool {
+	i := slices.IndexFunc(b.members, which)
+	if i < 0 {
+		return false
+	}
+	m := b.members[i]
+	m.settings().onBus.Store(false)
+	b.members = slices.Delete(b.members, i, i+1)
+	for _, t := range b.tapping {
+		t.off(m)
+	}
+	return true
+}
+
+// snapshot returns the members in order of joining.
+func (b *Bus) snapshot() []member {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.members)
+}
+
+// async returns the members that can have pending emissions.
+func (b *Bus) async() (ds []drainer) {
+	for _, m := range b.snapshot() {
+		if d, ok := m.(drainer); ok {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// Signals describes the signals on the bus, in order of joining.
+func (b *Bus) Signals() []SignalInfo {
+	var infos []SignalInfo
+	for _, m := range b.snapshot() {
+		infos = append(infos, *m.settings().info())
+	}
+	return infos
+}
+
+// Stats returns what each signal on the bus has counted, in order of joining.
+func (b *Bus) Stats() []SignalStats {
+	var stats []SignalStats
+	for _, m := range b.snapshot() {
+		stats = append(stats, m.Stats())
+	}
+	return stats
+}
+
+// Observe attaches an observer to all signals of the bus, those that join
+// later too, until stop is called. Several may be attached; they are called in
+// that order, after those of the signal itself. An emission or delivery under
+// way goes on with the observers that it began with.
+func (b *Bus) Observe(o Observer) (stop func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := &o
+	b.observing = append(b.observing, p)
+	b.publishLocked()
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.observing = slices.DeleteFunc(slices.Clone(b.observing), func(q *Observer) bool { return q == p })
+		b.publishLocked()
+	}
+}
+
+func (b *Bus) publishLocked() {
+	h := make(hooks, len(b.observing))
+	for i, o := range b.observing {
+		h[i] = *o
+	}
+	b.observers.Store(&h)
+}
+
+// runs reports whether the calling goroutine is running a listener of an async
+// signal of this bus.
+func (b *Bus) runs() bool {
+	for id := range running {
+		for _, d := range b.async() {
+			if d.settings().id == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Drain returns when all signals of the bus were empty in one pass: whatever
+// was accepted before, and what its listeners emitted, is finished. Or it
+// returns an error that wraps ctx.Err and names what is left; inside a
+// listener of one of the signals, ErrWouldDeadlock.
+func (b *Bus) Drain(ctx context.Context) error { return b.drain(orBackground(ctx), "drain") }
+
+func (b *Bus) drain(ctx context.Context, op string) error {
+	if b.runs() {
+		return &opError{op + " of", "bus", ErrWouldDeadlock}
+	}
+	for {
+		// Nothing pending anywhere, and nothing accepted since the pass began:
+		// then at its end nothing is pending, whatever the order of looking.
+		ds := b.async()
+		before := acceptedBy(ds)
+		empty := true
+		for _, d := range ds {
+			if d.Pending() == 0 {
+				continue
+			}
+			empty = false
+			if err := d.Drain(ctx); err != nil {
+				return b.unfinished(op, ctx)
+			}
+		}
+		if empty && acceptedBy(ds) == before {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return b.unfinished(op, ctx)
+		}
+	}
+}
+
+func acceptedBy(ds []drainer) (n uint64) {
+	for _, d := range ds {
+		n += d.accepted()
+	}
+	return n
+}
+
+// unfinished is the error that names what is left.
+func (b *Bus) unfinished(op string, ctx context.Context) error { //nolint:revive // ctx only for its error
+	var left []string
+	for _, d := range b.async() {
+		if n := d.Pending(); n > 0 {
+			left = append(left, fmt.Sprintf("%d of %q", n, d.settings().info().Name))
+		}
+	}
+	return fmt.Errorf("signals: %s of bus: %w; emissions left: %s", op, ctx.Err(), strings.Join(left, ", "))
+}
+
+// Close ends the work of the bus without losing any of it. From now on its
+// async signals refuse emissions from outside, but still accept those that
+// their own listeners make, until a pass finds nothing left; then all of them
+// are closed and leave the bus. If ctx ends first, or the listeners emit in an
+// endless cycle until it does, Close returns an error that wraps ctx.Err and
+// names what is left, and may be called again. It may be called from several
+// goroutines and more than once. Inside a listener of one of the signals it
+// returns ErrWouldDeadlock and closes nothing. Sync signals go on working.
+func (b *Bus) Close(ctx context.Context) error {
+	if b.runs() {
+		return &opError{"close of", "bus", ErrWouldDeadlock}
+	}
+	ctx = orBackground(ctx)
+	b.mu.Lock()
+	b.closing = true
+	b.mu.Unlock()
+	for _, d := range b.async() {
+		d.guardAll()
+	}
+	if err := b.drain(ctx, "close"); err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range b.async() {
+		errs = append(errs, d.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Tap calls fn for every emission on every signal of the bus, those that join
+// later too, until the subscription ends: for tracing and debugging, not for
+// work. On a sync signal fn runs in the emitter before the listeners. On an
+// async signal it is one more listener, which counts for Drain and Capacity
+// but not in Len or Keys. It may be called from several goroutines at once. A
+// panic in it is logged.
+func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any)) *Subscription {
+	if fn == nil {
+		panic("signals: Tap: the function is nil")
+	}
+	t := &tap{bus: b, entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]func() *Subscription)}
+	t.fn = func(ctx context.Context, signal string, payload any) {
+		guard("Tap", func() { fn(ctx, signal, payload) })
+		t.calls.Add(1)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tapping = append(b.tapping, t)
+	for _, m := range b.members {
+		t.on(m)
+	}
+	return &Subscription{reg: t}
+}
+
+type tapFunc = func(ctx context.Context, signal string, payload any)
+
+// tap is a Tap on a bus: a registration on each of its signals.
+type tap struct {
+	bus     *Bus
+	fn      tapFunc
+	entry   uintptr
+	calls   atomic.Uint64
+	ends    map[member]func() *Subscription // end the tap on one signal; under bus.mu
+	leaving []*Subscription                 // ended, perhaps with a call in flight; under bus.mu
+}
+
+// on and off must be called with bus.mu held.
+func (t *tap) on(m member) { t.ends[m] = m.tap(t) }
+
+func (t *tap) off(m member) {
+	if end := t.ends[m]; end != nil {
+		delete(t.ends, m)
+		if sub := end(); sub != nil {
+			t.leaving = append(slices.DeleteFunc(t.leaving, func(s *Subscription) bool { return !s.reg.busy() }), sub)
+		}
+	}
+}
+
+func (t *tap) unsubscribe() bool {
+	b := t.bus
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.Index(b.tapping, t)
+	if i < 0 {
+		return false
+	}
+	b.tapping = slices.Delete(b.tapping, i, i+1)
+	for m := range t.ends {
+		t.off(m)
+	}
+	return true
+}
+
+func (t *tap) wait(ctx context.Context) error {
+	t.bus.mu.Lock()
+	subs := slices.Clone(t.leaving)
+	t.bus.mu.Unlock()
+	var errs []error
+	for _, s := range subs {
+		errs = append(errs, s.Wait(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (t *tap) busy() bool { return false }
+
+func (t *tap) stats() ListenerStats {
+	return ListenerStats{Listener: funcName(t.entry), Deliveries: t.calls.Load()}
+}
+
+// tap on an async signal: one more reader on each log.
+func (s *asyncBase[T]) tap(t *tap) func() *Subscription {
+	st := s.conf.Load()
+	e := &entry[T]{sig: &s.baseSignal, st: st, fn: t.entry}
+	e.sub.reg = e
+	h := &handler[T]{plain: func(ctx context.Context, payload T) { t.fn(ctx, st.info().Name, payload) }}
+	attach := attacher(s.all(), e, h, &listenerConfig{}, nil)
+	for _, r := range e.readers {
+		r.hidden = true
+	}
+	attach()
+	return func() *Subscription {
+		for _, r := range e.readers {
+			r.detach()
+		}
+		return &e.sub
+	}
+}
+
+// tap on a sync signal: one more function that its slow path calls first.
+func (b *baseSignal[T]) tap(t *tap) func() *Subscription {
+	fn := t.fn
+	p := &fn
+	st := b.conf.Load()
+	edit := func(change func([]*tapFunc) []*tapFunc) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		var old []*tapFunc
+		if l := st.taps.Load(); l != nil {
+			old = *l
+		}
+		next := change(slices.Clone(old))
+		st.taps.Store(&next)
+	}
+	edit(func(l []*tapFunc) []*tapFunc { return append(l, p) })
+	return func() *Subscription {
+		edit(func(l []*tapFunc) []*tapFunc { return slices.DeleteFunc(l, func(q *tapFunc) bool { return q == p }) })
+		return nil
+	}
+}

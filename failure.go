@@ -1,0 +1,108 @@
+package signals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// Failure is what failure handlers get: an error returned by, or a panic in, a
+// listener; or, without a Listener, an Emit that was refused.
+type Failure struct {
+	Signal   string // the signal's name
+	Key      string // the listener's key, or ""
+	Listener string // the listener's function, or "" if the emission was refused
+	Site     string // file:line of the listener's registration
+	Payload  any
+	Err      error // the error, a *PanicError, ErrGoexit, or the reason for the refusal
+}
+
+// failed counts a failure of listener e and returns the error that names it.
+func (b *baseSignal[T]) failed(e *entry[T], err error) *ListenerError {
+	st := b.conf.Load()
+	st.failed.Add(1)
+	e.failures.Add(1)
+	if panicked(err) {
+		st.panics.Add(1)
+		e.panics.Add(1)
+	}
+	info := e.info()
+	index := -1
+	for i, r := range b.rows() {
+		if r.entry == e {
+			index = i
+		}
+	}
+	return &ListenerError{Signal: info.Signal.Name, Key: e.key, Index: index, Listener: info.Listener, Err: err}
+}
+
+// panicked reports whether err is a panic of the listener itself, rather than
+// an error that it returned from somewhere else.
+func panicked(err error) bool {
+	_, ok := err.(*PanicError) //nolint:errorlint // a wrapped one is an error that was returned
+	return ok
+}
+
+// report hands a failure of listener e to the failure handler.
+func (b *baseSignal[T]) report(ctx context.Context, e *entry[T], payload T, err error) {
+	info := e.info()
+	b.conf.Load().handle(ctx, Failure{
+		Signal: info.Signal.Name, Key: e.key, Listener: info.Listener, Site: info.Site,
+		Payload: payload, Err: err,
+	})
+}
+
+// handle calls the signal's handler, else the bus's, else it logs.
+func (st *settings) handle(ctx context.Context, f Failure) {
+	if st.onFailure == nil || st.ofFail {
+		st.logFailure(ctx, f)
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			st.log().ErrorContext(ctx, "signals: a failure handler panicked",
+				"signal", f.Signal, "panic", fmt.Sprint(v), "stack", string(debug.Stack()), "failure", f.Err)
+		}
+	}()
+	st.onFailure(ctx, f)
+}
+
+// logFailure is the default handler. Refusals are logged at most once a
+// second for each signal, with the number since the last line.
+func (st *settings) logFailure(ctx context.Context, f Failure) {
+	if f.Listener == "" {
+		if n := st.refusals(); n > 0 {
+			st.log().ErrorContext(ctx, "signals: emissions refused", "signal", f.Signal, "err", f.Err, "count", n)
+		}
+		return
+	}
+	args := []any{"signal", f.Signal, "key", f.Key, "listener", f.Listener, "site", f.Site, "err", f.Err}
+	var p *PanicError
+	if errors.As(f.Err, &p) {
+		args = append(args, "stack", string(p.Stack))
+	}
+	st.log().ErrorContext(ctx, "signals: listener failed", args...)
+}
+
+// refusals counts one refused emission and returns how many to log now, or 0.
+func (st *settings) refusals() int {
+	q := &st.quiet
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.n++
+	now := time.Now()
+	if !q.since.IsZero() && now.Sub(q.since) < time.Second {
+		return 0
+	}
+	n := q.n
+	q.since, q.n = now, 0
+	return n
+}
+
+// refuse reports an Emit that was not accepted.
+func (b *baseSignal[T]) refuse(ctx context.Context, payload T, err error) {
+	st := b.conf.Load()
+	st.handle(ctx, Failure{Signal: st.info().Name, Payload: payload, Err: err})
+}

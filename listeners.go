@@ -1,0 +1,328 @@
+package signals
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// baseSignal is what all signals share: the list of listeners, which every
+// emission reads with one atomic load, and its only writer. The fields fill
+// one 64-byte cache line, the hot one first; a test holds them there.
+//
+// The list is copy-on-write: a reader takes a snapshot and keeps it for the
+// whole emission, so it needs no lock, and a listener that is added or removed
+// meanwhile disturbs nobody. A listener added at the end is appended in place
+// behind the published length, where no reader looks, so that adding n
+// listeners copies O(n) in all. Everything else copies.
+type baseSignal[T any] struct {
+	list atomic.Pointer[snapshot[T]] // read by every emission; written under mu; nil until first use
+	conf atomic.Pointer[settings]    // name, handlers, counters; set once, under mu
+	mu   sync.Mutex                  // serialises writers; never held while user code runs
+	keys map[string]*entry[T]        // listeners by key; under mu
+	_    [32]byte                    // to a whole cache line
+}
+
+// snapshot is one version of the list. Nothing within its length is written
+// after it was published.
+type snapshot[T any] struct {
+	// The loop of SyncSignal runs over plain and fails, which hold the bare
+	// functions: exactly one of plain[i] and fails[i] is set, or neither if
+	// row i has options. Both are empty on async signals. Entries of several
+	// words instead cost the loop up to a fifth.
+	plain []func(context.Context, T)
+	fails []func(context.Context, T) error
+	rows  []row[T]
+	// slow sends emissions through the loop that also serves options,
+	// counting and observers.
+	slow bool
+}
+
+// row is one listener in a snapshot.
+type row[T any] struct {
+	*entry[T]
+	h *handler[T] // nil on async signals, whose readers hold it
+}
+
+// handler is the function of one listener with the options that decide about
+// its calls. It does not change.
+type handler[T any] struct {
+	plain func(context.Context, T) // exactly one of plain, fails, step is set
+	fails func(context.Context, T) error
+	step  func(context.Context, T) (Undo, error)
+
+	filters []func(T) bool
+	until   []context.Context
+	once    bool
+}
+
+// special reports whether the handler needs more than a bare call.
+func (h *handler[T]) special() bool {
+	return h.step != nil || len(h.filters) > 0 || len(h.until) > 0 || h.once
+}
+
+// call runs the function; a panic becomes an error.
+func (h *handler[T]) call(ctx context.Context, payload T) (undo Undo, err error) {
+	defer recoverTo(&err)
+	switch {
+	case h.plain != nil:
+		h.plain(ctx, payload)
+	case h.fails != nil:
+		err = h.fails(ctx, payload)
+	default:
+		undo, err = h.step(ctx, payload)
+	}
+	return undo, err
+}
+
+// timed runs a function that is not a step and adds its time to timing. A
+// panic passes through, and is not timed.
+func (h *handler[T]) timed(ctx context.Context, payload T, timing *histogram) (err error) {
+	begun := time.Now()
+	if h.plain != nil {
+		h.plain(ctx, payload)
+	} else {
+		err = h.fails(ctx, payload)
+	}
+	timing.add(time.Since(begun))
+	return err
+}
+
+// wants reports whether the options let payload through. A panic in a filter
+// is an error.
+func (h *handler[T]) wants(payload T) (ok bool, err error) {
+	defer recoverTo(&err)
+	for _, ctx := range h.until {
+		if ctx.Err() != nil {
+			return false, nil
+		}
+	}
+	for _, pass := range h.filters {
+		if !pass(payload) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// settle makes the settings of a signal if it has none yet, and returns them.
+func (b *baseSignal[T]) settle(kind Kind) *settings {
+	if st := b.conf.Load(); st != nil {
+		return st
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if st := b.conf.Load(); st != nil {
+		return st
+	}
+	st := newSettings[T](kind, config{})
+	b.conf.Store(st)
+	return st
+}
+
+// init gives a signal its settings before its first use.
+func (b *baseSignal[T]) init(st *settings) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conf.Load() != nil || b.list.Load() != nil {
+		panic(fmt.Sprintf("signals: Init of %q after its first use; call Init once, before anything else", b.nameLocked()))
+	}
+	b.conf.Store(st)
+	b.list.Store(&snapshot[T]{slow: st.slow()})
+}
+
+func (b *baseSignal[T]) nameLocked() string {
+	if st := b.conf.Load(); st != nil {
+		return st.info().Name
+	}
+	return typeName[T]()
+}
+
+// touch marks a signal as used, for Init.
+func (b *baseSignal[T]) touch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.list.Load() == nil {
+		b.list.Store(&snapshot[T]{})
+	}
+}
+
+// add puts e into the list and returns the number of listeners. attach, if
+// not nil, is called under mu when it is certain that e is added.
+func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.key != "" {
+		if b.keys[e.key] != nil {
+			return -1, &opError{fmt.Sprintf("key %q on", e.key), e.st.info().Name, ErrKeyTaken}
+		}
+		if b.keys == nil {
+			b.keys = make(map[string]*entry[T])
+		}
+		b.keys[e.key] = e
+	}
+	e.st.sited(e.pcs[:])
+	if attach != nil {
+		attach()
+	}
+	old := b.list.Load()
+	if old == nil {
+		old = &snapshot[T]{slow: e.st.slow()}
+	}
+	next := *old
+	next.slow = old.slow || h != nil && h.special()
+	r := row[T]{e, h}
+	at := len(old.rows)
+	for at > 0 && old.rows[at-1].priority < e.priority {
+		at--
+	}
+	if at == len(old.rows) && at < cap(old.rows) {
+		next.rows = append(old.rows, r)
+		if h != nil {
+			next.plain, next.fails = append(old.plain, h.bare()), append(old.fails, h.bareErr())
+		}
+	} else {
+		n := cap(old.rows)
+		if len(old.rows) == n {
+			n = e.st.grow(n)
+		}
+		next.allot(n, h != nil)
+		next.extend(old, 0, at)
+		next.put(r)
+		next.extend(old, at, len(old.rows))
+	}
+	b.list.Store(&next)
+	return len(next.rows), nil
+}
+
+// bare returns the function that the fast loop calls for this listener, or
+// nil if it needs more than a bare call or can fail.
+func (h *handler[T]) bare() func(context.Context, T) {
+	if h.special() {
+		return nil
+	}
+	return h.plain
+}
+
+func (h *handler[T]) bareErr() func(context.Context, T) error {
+	if h.special() {
+		return nil
+	}
+	return h.fails
+}
+
+// allot gives s empty slices with room for n listeners.
+func (s *snapshot[T]) allot(n int, sync bool) {
+	s.plain, s.fails = nil, nil
+	s.rows = make([]row[T], 0, n)
+	if sync {
+		s.plain = make([]func(context.Context, T), 0, n)
+		s.fails = make([]func(context.Context, T) error, 0, n)
+	}
+}
+
+func (s *snapshot[T]) extend(from *snapshot[T], lo, hi int) {
+	s.rows = append(s.rows, from.rows[lo:hi]...)
+	if s.plain != nil {
+		s.plain = append(s.plain, from.plain[lo:hi]...)
+		s.fails = append(s.fails, from.fails[lo:hi]...)
+	}
+}
+
+func (s *snapshot[T]) put(r row[T]) {
+	s.rows = append(s.rows, r)
+	if r.h != nil {
+		s.plain = append(s.plain, r.h.bare())
+		s.fails = append(s.fails, r.h.bareErr())
+	}
+}
+
+// remove takes e out of the list, if it is still there, and reports whether
+// it was. detach, if not nil, is called under mu after that.
+func (b *baseSignal[T]) remove(e *entry[T], detach func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.removeLocked(e, detach)
+}
+
+func (b *baseSignal[T]) removeLocked(e *entry[T], detach func()) bool {
+	old := b.list.Load()
+	if old == nil {
+		return false
+	}
+	at := slices.IndexFunc(old.rows, func(r row[T]) bool { return r.entry == e })
+	if at < 0 {
+		return false
+	}
+	if e.key != "" {
+		delete(b.keys, e.key)
+	}
+	// A copy even at the end: the arrays must not keep the removed closure.
+	next := snapshot[T]{slow: e.st.slow()}
+	if n := len(old.rows) - 1; n > 0 {
+		next.allot(n, old.plain != nil)
+		next.extend(old, 0, at)
+		next.extend(old, at+1, len(old.rows))
+		for _, r := range next.rows {
+			next.slow = next.slow || r.h != nil && r.h.special()
+		}
+	}
+	b.list.Store(&next)
+	if detach != nil {
+		detach()
+	}
+	return true
+}
+
+// RemoveListener removes the listener with that key. It returns the number of
+// listeners left, or -1 for an unknown or empty key.
+func (b *baseSignal[T]) RemoveListener(key string) int {
+	b.mu.Lock()
+	e := b.keys[key]
+	b.mu.Unlock()
+	if e == nil || !e.unsubscribe() { // somebody else may have removed it meanwhile
+		return -1
+	}
+	return b.Len()
+}
+
+// Reset removes all listeners. Those that are added while it runs may stay.
+func (b *baseSignal[T]) Reset() {
+	for _, r := range b.rows() {
+		r.unsubscribe()
+	}
+}
+
+func (b *baseSignal[T]) rows() []row[T] {
+	if l := b.list.Load(); l != nil {
+		return l.rows
+	}
+	return nil
+}
+
+// Len returns the number of listeners.
+func (b *baseSignal[T]) Len() int { return len(b.rows()) }
+
+// IsEmpty reports whether there are no listeners.
+func (b *baseSignal[T]) IsEmpty() bool { return b.Len() == 0 }
+
+// Keys returns the keys of the listeners that have one, in calling order.
+func (b *baseSignal[T]) Keys() []string {
+	keys := []string{}
+	for _, r := range b.rows() {
+		if r.key != "" {
+			keys = append(keys, r.key)
+		}
+	}
+	return keys
+}
+
+// HasKey reports whether a listener has that key.
+func (b *baseSignal[T]) HasKey(key string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.keys[key] != nil
+}

@@ -1,0 +1,551 @@
+package signals
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// The broadcast log. An async signal (each shard of a sharded one) appends
+// every accepted emission once, whatever the number of listeners, to a list of
+// chunks. Positions count emissions from 0. Each listener has a reader with a
+// cursor, the next position that nobody has claimed for it. A worker claims
+// the positions from the cursor to the end of the chunk, or as many as there
+// are, under the mutex, runs the listener over them without it, and finishes
+// the claim under it.
+//
+//	          head                                  tail
+//	           |                                      |
+//	chunks   [ 0 ............ 63 ] -> [ 64 ....... 127 ] -> [ 128 .. 140 |     ]
+//	               ^     ^                                               ^
+//	       reader A: claimed 17..63, is at 40        readers B, C: next = end
+//
+// A chunk counts the cursors and claims in it, and the head goes back to the
+// pool when there are none left. So the log holds what is unfinished and at
+// most one chunk of what is finished; when all readers are idle, the finished
+// payloads of the tail are cleared too.
+//
+// All of it is under engine.mu but for two words of a reader: the worker of a
+// claim publishes the position that it is about to run in pos, and then looks
+// at gone. Whoever removes the listener sets gone and then looks at pos. Both
+// are sequentially consistent, so either the worker sees gone and does not
+// make the call, or the remover sees the position (or an earlier one that the
+// worker had not passed, with the later ones then stopped by gone). Therefore
+// the remover drops what is behind pos, and leaves pos itself to the worker.
+
+// chunkBytes is about the size of a chunk.
+const chunkBytes = 4096
+
+// slot is one emission in the log: written under engine.mu before the end
+// passes it, then read by workers with a claim on it.
+type slot[T any] struct {
+	ctx     context.Context
+	payload T
+	wait    *waiter // EmitWait, or nil
+	left    int     // with Capacity: listeners that have not finished it; under engine.mu
+}
+
+// chunk is a piece of the log.
+type chunk[T any] struct {
+	base  uint64    // position of slots[0]
+	next  *chunk[T] // under engine.mu
+	refs  int       // cursors and claims in it; under engine.mu
+	slots []slot[T]
+}
+
+// reader is one listener on one log.
+type reader[T any] struct {
+	pos  atomic.Uint64 // position under way in the claim; written by the claim's worker, read by anyone
+	gone atomic.Bool   // removed; written under engine.mu, read by workers before each call
+	e    *entry[T]     // read only
+	h    *handler[T]   // read by workers with a claim; set to nil when removed and no claim is left
+	_    [64]byte      // what follows is written under engine.mu by others
+
+	g      *engine[T] // read only, as are the next four
+	conc   int        // Concurrency
+	maxLag int        // MaxLag, or 0
+	policy LagPolicy
+	hidden bool          // a tap: not counted
+	pull   chan struct{} // Events: wakes the consumer, which claims for itself; or nil
+
+	// The rest is under engine.mu.
+	attached bool
+	next     uint64     // the cursor
+	at       *chunk[T]  // where next is, or the chunk before if that is not there yet; nil before the first chunk
+	claims   []claim[T] // under way
+	done     uint64     // everything before is finished
+	trimmed  uint64     // KeepLatest: the end of the log when it was last trimmed
+	before   *reader[T] // neighbours in a list of its level
+	after    *reader[T]
+	lane     *lane[T]
+	place    int // index in engine.readers
+	quieted  []chan struct{}
+	run      uint64 // calls that have come to an end
+	dropped  uint64
+}
+
+// claim is a run of positions that one worker works off.
+type claim[T any] struct {
+	r        *reader[T]
+	c        *chunk[T]
+	from, to uint64
+	begun    time.Duration // SlowAfter: when it began
+	said     bool          // SlowAfter: it has been warned of
+}
+
+// barrier is a Drain that waits until every reader has passed pos.
+type barrier struct {
+	pos  uint64
+	left int // readers that have not; under engine.mu
+	done chan struct{}
+}
+
+// waiter is an EmitWait.
+type waiter struct {
+	left int     // listeners that have not finished; under engine.mu
+	errs []error // under engine.mu until done is closed
+	done chan struct{}
+}
+
+// finish notes that one listener is through. It must be called with engine.mu
+// held.
+func (w *waiter) finish(err error) {
+	if err != nil {
+		w.errs = append(w.errs, err)
+	}
+	if w.left--; w.left == 0 {
+		close(w.done)
+	}
+}
+
+// append adds an emission to the log. It must be called with g.mu held. This
+// is all that Emit costs, whatever the number of listeners.
+func (g *engine[T]) append(ctx context.Context, payload T, w *waiter) {
+	if len(g.readers) == 0 { // accepted, not stored
+		g.end++
+		if w != nil {
+			close(w.done)
+		}
+		return
+	}
+	c := g.tail
+	if c == nil || g.end-c.base == uint64(len(c.slots)) {
+		c = g.extend()
+	}
+	sl := &c.slots[g.end-c.base]
+	sl.ctx, sl.payload = ctx, payload
+	g.end++
+	if g.capacity > 0 || w != nil || g.waits > 0 {
+		g.account(sl, w)
+	}
+	if g.idle > 0 {
+		g.wakeAll()
+	}
+}
+
+// account does for one emission what only Capacity and EmitWait need.
+func (g *engine[T]) account(sl *slot[T], w *waiter) {
+	sl.left = len(g.readers)
+	g.pending++
+	if w != nil {
+		sl.wait, w.left = w, len(g.readers)
+		g.waits++
+	}
+	for _, r := range g.bounded { // what MaxLag drops must not be waited for
+		g.trim(r)
+	}
+}
+
+// extend puts a chunk behind the tail.
+func (g *engine[T]) extend() *chunk[T] {
+	c, _ := g.pool.Get().(*chunk[T])
+	if c == nil {
+		n := chunkBytes / int(unsafe.Sizeof(slot[T]{}))
+		c = &chunk[T]{slots: make([]slot[T], min(max(n, 8), 256))}
+	}
+	c.base = g.end
+	if g.tail == nil {
+		g.head = c
+		g.clean = g.end
+		for _, r := range g.readers { // they wait for the first chunk
+			r.at = c
+			c.refs++
+		}
+	} else {
+		g.tail.next = c
+	}
+	g.tail = c
+	for _, r := range g.bounded { // so that a stuck one holds no more than its lag and a chunk
+		g.trim(r)
+	}
+	g.reclaim()
+	return c
+}
+
+// follow moves the cursor's chunk to where the cursor is, as far as there are
+// chunks.
+func (g *engine[T]) follow(r *reader[T]) {
+	if r.at == nil {
+		return
+	}
+	for r.next-r.at.base >= uint64(len(r.at.slots)) && r.at.next != nil {
+		r.at.refs--
+		r.at = r.at.next
+		r.at.refs++
+	}
+}
+
+// reclaim frees the chunks at the head that nobody needs.
+func (g *engine[T]) reclaim() {
+	for g.head != g.tail && g.head.refs == 0 {
+		c := g.head
+		g.head = c.next
+		g.clean = max(g.clean, g.head.base)
+		clear(c.slots)
+		c.next = nil
+		g.pool.Put(c)
+	}
+}
+
+// rest clears the finished payloads when nothing is unfinished.
+func (g *engine[T]) rest() {
+	if g.ready > 0 || g.claims > 0 {
+		return
+	}
+	if c := g.tail; c != nil && g.clean < g.end {
+		clear(c.slots[g.clean-c.base : g.end-c.base])
+		g.clean = g.end
+	}
+	if g.timer != nil {
+		g.timer.Stop()
+		g.armed = false
+	}
+}
+
+// claim takes the next positions of r, which has some. Those whose end must be
+// known exactly take one at a time; a batch ends before every barrier, so that
+// Drain never waits for what came after it.
+func (g *engine[T]) claim(r *reader[T]) claim[T] {
+	if r.maxLag > 0 {
+		g.trim(r)
+	}
+	g.follow(r)
+	cl := claim[T]{r: r, c: r.at, from: r.next, to: r.next + 1}
+	if r.pull == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.once {
+		cl.to = min(g.end, r.at.base+uint64(len(r.at.slots)))
+		for _, b := range g.barriers {
+			if b.pos > cl.from {
+				cl.to = min(cl.to, b.pos)
+				break
+			}
+		}
+	}
+	if g.slowAfter > 0 {
+		cl.begun = monotonic()
+		g.arm()
+	}
+	r.next = cl.to
+	cl.c.refs++
+	g.claims++
+	r.claims = append(r.claims, cl)
+	r.pos.Store(cl.from)
+	return cl
+}
+
+// finish ends a claim. Positions before at have been run, with that many
+// calls; those from at on have not, because the listener was removed.
+func (g *engine[T]) finish(r *reader[T], from, at, calls uint64) {
+	i := r.claimed(from)
+	cl := r.claims[i]
+	r.claims[i] = r.claims[len(r.claims)-1]
+	r.claims[len(r.claims)-1] = claim[T]{}
+	r.claims = r.claims[:len(r.claims)-1]
+	g.claims--
+	r.run += calls
+	if !r.hidden {
+		g.run += calls
+	}
+	if g.capacity > 0 {
+		for p := cl.from; p < min(at, cl.to); p++ {
+			g.release(&cl.c.slots[p-cl.c.base])
+		}
+	}
+	if at < cl.to {
+		g.drop(r, cl.c, at, cl.to)
+	}
+	cl.c.refs--
+	g.advance(r)
+	if r.gone.Load() {
+		if len(r.claims) == 0 {
+			g.forget(r)
+		}
+	} else {
+		g.enlist(r)
+	}
+	if len(r.claims) == 0 {
+		for _, q := range r.quieted {
+			close(q)
+		}
+		r.quieted = nil
+	}
+	g.reclaim()
+	g.admit()
+	g.rest()
+}
+
+// claimed returns the index of the claim that begins at from.
+func (r *reader[T]) claimed(from uint64) int {
+	for i := range r.claims {
+		if r.claims[i].from == from {
+			return i
+		}
+	}
+	panic("signals: a claim is finished twice") // never: each worker finishes its own, once
+}
+
+// advance moves r.done up and tells the barriers that it passes.
+func (g *engine[T]) advance(r *reader[T]) {
+	done := r.next
+	if r.gone.Load() {
+		done = ^uint64(0)
+	}
+	for i := range r.claims {
+		done = min(done, r.claims[i].from)
+	}
+	old := r.done
+	r.done = done
+	for i := 0; i < len(g.barriers); i++ {
+		b := g.barriers[i]
+		if old < b.pos && b.pos <= done {
+			if b.left--; b.left == 0 {
+				close(b.done)
+				g.barriers = append(g.barriers[:i], g.barriers[i+1:]...)
+				i--
+			}
+		}
+	}
+}
+
+// drop gives up positions [from, to) of r, which lie in c and the chunks that
+// follow: they will not be delivered to it.
+func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
+	if from >= to {
+		return
+	}
+	if g.capacity > 0 || g.waits > 0 {
+		for p := from; p < to; p++ {
+			for p-c.base >= uint64(len(c.slots)) {
+				c = c.next
+			}
+			sl := &c.slots[p-c.base]
+			if sl.wait != nil {
+				g.answer(sl, r.e.dropError())
+			}
+			if g.capacity > 0 {
+				g.release(sl)
+			}
+		}
+	}
+	n := to - from
+	if r.hidden {
+		return
+	}
+	r.dropped += n
+	g.dropped += n
+	if len(g.st.hooks()) > 0 {
+		g.notes = append(g.notes, dropNote{r.e.info(), int(n)})
+	}
+}
+
+// answer tells an EmitWait that one listener is through.
+func (g *engine[T]) answer(sl *slot[T], err error) {
+	sl.wait.finish(err)
+	if sl.wait.left == 0 {
+		g.waits--
+	}
+}
+
+// discard drops what r has not claimed before position to.
+func (g *engine[T]) discard(r *reader[T], to uint64) {
+	if r.next < to {
+		g.drop(r, r.at, r.next, to)
+		r.next = to
+		g.follow(r)
+		g.advance(r)
+	}
+}
+
+// attach puts a reader at the end of the log. On a closed one it does nothing.
+func (g *engine[T]) attach(r *reader[T], priority int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
+	r.attached = true
+	r.next, r.done, r.trimmed = g.end, g.end, g.end
+	if r.at = g.tail; r.at != nil {
+		r.at.refs++
+	}
+	r.place = len(g.readers)
+	g.readers = append(g.readers, r)
+	if r.maxLag > 0 {
+		g.bounded = append(g.bounded, r)
+	}
+	g.join(r, priority)
+	g.enlist(r)
+}
+
+// detach takes a reader off the log: no further call of it starts, and what is
+// pending for it is dropped but for a call in flight.
+func (r *reader[T]) detach() {
+	g := r.g
+	g.mu.Lock()
+	defer g.unlock()
+	if !r.attached {
+		return
+	}
+	r.attached = false
+	r.gone.Store(true)
+	g.unlist(r)
+	last := g.readers[len(g.readers)-1]
+	g.readers[r.place], last.place = last, r.place
+	g.readers[len(g.readers)-1] = nil
+	g.readers = g.readers[:len(g.readers)-1]
+	for i, b := range g.bounded {
+		if b == r {
+			g.bounded = append(g.bounded[:i], g.bounded[i+1:]...)
+			break
+		}
+	}
+	if r.conc == 1 && len(r.claims) == 1 { // see the top of this file
+		cl := &r.claims[0]
+		if p := r.pos.Load() + 1; p < cl.to {
+			g.drop(r, cl.c, p, cl.to)
+			cl.to = p
+		}
+	}
+	g.discard(r, g.end)
+	if r.at != nil {
+		r.at.refs--
+		r.at = nil
+	}
+	g.leave(r)
+	if len(r.claims) > 0 {
+		g.leaving = append(g.leaving, r)
+	} else {
+		r.h = nil
+	}
+	g.advance(r)
+	if len(g.readers) == 0 {
+		g.head, g.tail = nil, nil // a claim still under way keeps its own chunk
+	}
+	if r.pull != nil {
+		wake(r.pull)
+	}
+	g.reclaim()
+	g.admit()
+	g.rest()
+}
+
+// forget lets go of a removed reader whose last claim has ended.
+func (g *engine[T]) forget(r *reader[T]) {
+	for i, l := range g.leaving {
+		if l == r {
+			g.leaving = append(g.leaving[:i], g.leaving[i+1:]...)
+			break
+		}
+	}
+	r.h = nil
+}
+
+// under returns the lowest position that r has not finished, with its claims
+// counted to the call under way.
+func (r *reader[T]) under() uint64 {
+	if r.conc == 1 && len(r.claims) == 1 {
+		return r.pos.Load()
+	}
+	return r.next
+}
+
+// unfinished counts the pending emissions: the union over the readers of what
+// each has not finished. It must be called with g.mu held.
+func (g *engine[T]) unfinished() int {
+	for _, r := range g.bounded {
+		g.trim(r)
+	}
+	if g.capacity > 0 {
+		return g.pending
+	}
+	low := g.end
+	for _, r := range g.readers {
+		low = min(low, r.under())
+	}
+	below := map[uint64]struct{}{} // in flight below low, one by one
+	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
+		for _, r := range rs {
+			for i := range r.claims {
+				p := r.claims[i].from
+				if r.conc == 1 {
+					p = r.pos.Load()
+				}
+				if p < low {
+					below[p] = struct{}{}
+				}
+			}
+		}
+	}
+	return int(g.end-low) + len(below)
+}
+
+func (r *reader[T]) addStats(s *ListenerStats) {
+	g := r.g
+	g.mu.Lock()
+	defer g.unlock()
+	if r.maxLag > 0 && r.attached {
+		g.trim(r)
+	}
+	s.Deliveries += r.run + r.progress()
+	s.Drops += r.dropped
+	s.InFlight += len(r.claims)
+	if r.attached {
+		s.Lag += int(g.end - r.under())
+		if r.conc > 1 {
+			s.Lag += len(r.claims)
+		}
+	}
+}
+
+// progress is the number of calls that came to an end in a batch under way.
+func (r *reader[T]) progress() uint64 {
+	if !r.hidden && r.conc == 1 && len(r.claims) == 1 && r.h != nil && !r.h.special() {
+		return r.pos.Load() - r.claims[0].from
+	}
+	return 0
+}
+
+// quiet waits until no call of the reader is in flight.
+func (r *reader[T]) quiet(ctx context.Context) error {
+	r.g.mu.Lock()
+	if len(r.claims) == 0 {
+		r.g.mu.Unlock()
+		return nil
+	}
+	q := make(chan struct{})
+	r.quieted = append(r.quieted, q)
+	r.g.mu.Unlock()
+	select {
+	case <-q:
+		return nil
+	case <-ctx.Done():
+		return &opError{"wait for a listener of", r.g.st.info().Name, ctx.Err()}
+	}
+}
+
+// busy reports whether a call of the reader is in flight.
+func (r *reader[T]) busy() bool {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	return len(r.claims) > 0
+}

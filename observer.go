@@ -1,0 +1,125 @@
+package signals
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// Observer is called at the stages of emissions and deliveries: the seam for
+// tracing, metrics and inspection. Nil fields cost nothing. The functions run
+// on the goroutine that emits or delivers, so they must be quick; they may be
+// called from many goroutines at once. A panic in one is logged; they must not
+// call runtime.Goexit. Fields may be added: use field names in literals.
+type Observer struct {
+	// EmitBegin is called before an emission; the context that it returns
+	// goes on to the listeners. Nil stands for ctx itself.
+	EmitBegin func(ctx context.Context, s *SignalInfo) context.Context
+	// EmitEnd is called when Emit is about to return: sync with the failures
+	// joined, async with the reason for a refusal.
+	EmitEnd func(ctx context.Context, s *SignalInfo, err error)
+	// ListenerBegin is called before a listener; the context that it returns
+	// goes to that call. Nil stands for ctx itself.
+	ListenerBegin func(ctx context.Context, l *ListenerInfo) context.Context
+	// ListenerEnd is called after a listener: how long it took, and its
+	// failure or nil.
+	ListenerEnd func(ctx context.Context, l *ListenerInfo, took time.Duration, err error)
+	// Drop is called when n accepted emissions will not reach a listener.
+	Drop func(l *ListenerInfo, n int)
+}
+
+// Kind says what kind of signal it is.
+type Kind string
+
+// The kinds of signal.
+const (
+	KindSync    Kind = "sync"
+	KindAsync   Kind = "async"
+	KindSharded Kind = "sharded"
+)
+
+// SignalInfo says which signal it is. It does not change.
+type SignalInfo struct {
+	Name    string // as given, or derived from payload type and first registration
+	Kind    Kind
+	Payload string // payload type, such as "shop.Order"
+	Site    string // file:line that made the signal, or first registered on it
+}
+
+// ListenerInfo says which listener it is. It does not change.
+type ListenerInfo struct {
+	Signal   *SignalInfo
+	Key      string // or ""
+	Listener string // function, such as "shop.(*Stock).reserve"
+	Site     string // file:line of the registration
+	Priority int
+}
+
+// hooks are the observers of one emission or delivery, in calling order.
+type hooks []Observer
+
+func (h hooks) emitBegin(ctx context.Context, s *SignalInfo) context.Context {
+	for i := range h {
+		if f := h[i].EmitBegin; f != nil {
+			ctx = begin(ctx, "EmitBegin", func(ctx context.Context) context.Context { return f(ctx, s) })
+		}
+	}
+	return ctx
+}
+
+func (h hooks) emitEnd(ctx context.Context, s *SignalInfo, err error) {
+	for i := range h {
+		if f := h[i].EmitEnd; f != nil {
+			guard("EmitEnd", func() { f(ctx, s, err) })
+		}
+	}
+}
+
+func (h hooks) listenerBegin(ctx context.Context, l *ListenerInfo) context.Context {
+	for i := range h {
+		if f := h[i].ListenerBegin; f != nil {
+			ctx = begin(ctx, "ListenerBegin", func(ctx context.Context) context.Context { return f(ctx, l) })
+		}
+	}
+	return ctx
+}
+
+func (h hooks) listenerEnd(ctx context.Context, l *ListenerInfo, took time.Duration, err error) {
+	for i := range h {
+		if f := h[i].ListenerEnd; f != nil {
+			guard("ListenerEnd", func() { f(ctx, l, took, err) })
+		}
+	}
+}
+
+func (h hooks) drop(l *ListenerInfo, n int) {
+	for i := range h {
+		if f := h[i].Drop; f != nil {
+			guard("Drop", func() { f(l, n) })
+		}
+	}
+}
+
+// begin calls one Begin function; if it panics or returns nil, ctx stays.
+func begin(ctx context.Context, stage string, f func(context.Context) context.Context) context.Context {
+	out := ctx
+	guard(stage, func() {
+		if c := f(ctx); c != nil {
+			out = c
+		}
+	})
+	return out
+}
+
+// guard calls an observer's function and logs its panic.
+func guard(stage string, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			slog.Error("signals: an Observer panicked", "stage", stage,
+				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}

@@ -1,0 +1,80 @@
+package signals
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Scope is a group of registrations that end together, such as those of a
+// plugin: register with In(&scope), and Close removes them all. The zero value
+// is ready. It must not be copied.
+type Scope struct {
+	mu      sync.Mutex
+	subs    map[*Subscription]struct{} // registered; under mu
+	leaving map[*Subscription]struct{} // removed, with a call in flight when last looked at; under mu
+	closed  bool                       // under mu
+}
+
+// Len returns the number of registrations in the scope.
+func (s *Scope) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.subs)
+}
+
+// Close removes every registration of the scope, on whatever signals, and
+// waits until none of their calls is in flight or ctx ends. Listeners that are
+// registered in the scope from then on are never called. It may be called
+// again, to wait on. Inside one of the scope's async listeners it removes them
+// all and returns ErrWouldDeadlock instead of waiting for that one. Calls of
+// sync listeners, which run in their emitters, are not waited for.
+func (s *Scope) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	subs := slices.Collect(maps.Keys(s.subs))
+	s.mu.Unlock()
+	for _, sub := range subs {
+		sub.Unsubscribe() // comes back with forget
+	}
+	s.mu.Lock()
+	subs = slices.Collect(maps.Keys(s.leaving))
+	s.mu.Unlock()
+	var errs []error
+	for _, sub := range subs {
+		errs = append(errs, sub.Wait(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// adopt takes a registration into the scope, if it is open.
+func (s *Scope) adopt(sub *Subscription) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.subs == nil {
+		s.subs = make(map[*Subscription]struct{})
+		s.leaving = make(map[*Subscription]struct{})
+	}
+	s.subs[sub] = struct{}{}
+	return true
+}
+
+// forget is told that a registration has been removed. While a call of it is
+// in flight Close must still wait for it.
+func (s *Scope) forget(sub *Subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.subs[sub]; !ok {
+		return
+	}
+	delete(s.subs, sub)
+	maps.DeleteFunc(s.leaving, func(sub *Subscription, _ struct{}) bool { return !sub.reg.busy() })
+	if sub.reg.busy() {
+		s.leaving[sub] = struct{}{}
+	}
+}

@@ -1,0 +1,400 @@
+package signals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// SyncSignal calls its listeners in the goroutine that emits: by priority,
+// then in registration order. The zero value is ready; it must not be copied.
+type SyncSignal[T any] struct {
+	baseSignal[T]
+}
+
+// Undo takes back what a Step did. Its context has the values of the one that
+// the emission had, but is never cancelled.
+type Undo func(context.Context) error
+
+// NewSync makes a sync signal. An option that only async signals have panics.
+func NewSync[T any](opts ...Option) *SyncSignal[T] {
+	s := new(SyncSignal[T])
+	c := configure(KindSync, opts)
+	s.init(newSettings[T](KindSync, c).made())
+	if c.bus != nil {
+		c.bus.join(s)
+	}
+	return s
+}
+
+// Init gives options to a signal that is held by value, and returns it. It
+// panics after the signal's first use.
+func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
+	c := configure(KindSync, opts)
+	s.init(newSettings[T](KindSync, c).made())
+	if c.bus != nil {
+		c.bus.join(s)
+	}
+	return s
+}
+
+// Emit calls every listener that was registered when it began, and returns
+// when all have run. It never looks at ctx. A failure or panic of a listener
+// goes to the failure handler, and the next listener is called. It takes no
+// lock and allocates nothing.
+func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
+	l := s.list.Load()
+	if l == nil {
+		s.touch()
+		return
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if l.slow {
+		s.emitSlow(ctx, payload, l)
+		return
+	}
+	for i := 0; i < len(l.plain); i++ {
+		var err error
+		if i, err = l.run(ctx, payload, i); err != nil {
+			s.failed(l.rows[i].entry, err)
+			s.report(ctx, l.rows[i].entry, payload, err)
+		}
+	}
+}
+
+// run calls the listeners from index at on, until the first failure, and
+// returns where it stopped. This is the hot loop.
+func (l *snapshot[T]) run(ctx context.Context, payload T, from int) (at int, err error) {
+	at = from
+	defer recoverTo(&err)
+	for ; at < len(l.plain); at++ {
+		if fn := l.plain[at]; fn != nil {
+			fn(ctx, payload)
+		} else if err = l.fails[at](ctx, payload); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+// TryEmit calls the listeners in order and stops at the first failure, which
+// it returns as a *ListenerError, or when ctx has ended before a listener. It
+// then runs the Undo of every Step completed in this call, in reverse order,
+// and joins their errors. It is nil if all listeners ran without a failure. A
+// failure that is returned goes to no failure handler.
+func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
+	l := s.list.Load()
+	if l == nil {
+		s.touch()
+		return nil
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if l.slow {
+		return s.trySlow(ctx, payload, l)
+	}
+	at, err, ended := l.try(ctx, payload)
+	switch {
+	case err == nil:
+		return nil
+	case ended:
+		return s.stopped(ctx, at, len(l.rows))
+	}
+	return s.failed(l.rows[at].entry, err)
+}
+
+// try is run for TryEmit: it looks at ctx before each listener.
+func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) { //nolint:revive,staticcheck // ended qualifies err
+	defer recoverTo(&err)
+	canEnd := ctx.Done() != nil
+	for ; at < len(l.plain); at++ {
+		if canEnd {
+			if err = ctx.Err(); err != nil {
+				return at, err, true
+			}
+		}
+		if fn := l.fails[at]; fn == nil {
+			l.plain[at](ctx, payload)
+		} else if err = fn(ctx, payload); err != nil {
+			return at, err, false
+		}
+	}
+	return at, nil, false
+}
+
+// stopped is the error of an emission whose ctx ended.
+func (s *SyncSignal[T]) stopped(ctx context.Context, ran, of int) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return fmt.Errorf("signals: %q stopped after %d of %d listeners: %w", s.conf.Load().info().Name, ran, of, err)
+}
+
+// TryEmitAll calls every listener, also after a failure, and joins the
+// failures, each a *ListenerError. It stops only when ctx has ended before a
+// listener. It never undoes. It is nil if all listeners ran without a failure.
+func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
+	l := s.list.Load()
+	if l == nil {
+		s.touch()
+		return nil
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	x := emission[T]{s: s, l: l, hk: s.hooks()}
+	var errs []error
+	x.begin(ctx, payload)
+	defer func() { x.end(errors.Join(errs...)) }()
+	for i := range l.rows {
+		if ctx.Err() != nil {
+			errs = append(errs, s.stopped(ctx, i, len(l.rows)))
+			break
+		}
+		if _, err := x.call(i, payload); err != nil {
+			errs = append(errs, s.failed(l.rows[i].entry, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// emitSlow is Emit with options, counting and observers.
+func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T]) {
+	x := emission[T]{s: s, l: l, hk: s.hooks()}
+	var errs []error
+	x.begin(ctx, payload)
+	defer func() { x.end(errors.Join(errs...)) }()
+	for i := range l.rows {
+		if _, err := x.call(i, payload); err != nil {
+			failed := s.failed(l.rows[i].entry, err)
+			if len(x.hk) > 0 {
+				errs = append(errs, failed)
+			}
+			s.report(x.ctx, l.rows[i].entry, payload, err)
+		}
+	}
+}
+
+// trySlow is TryEmit with steps, options, counting and observers.
+func (s *SyncSignal[T]) trySlow(ctx context.Context, payload T, l *snapshot[T]) (err error) {
+	x := emission[T]{s: s, l: l, hk: s.hooks()}
+	var done []completed[T]
+	returned := false
+	x.begin(ctx, payload)
+	defer func() {
+		if !returned { // a listener called runtime.Goexit: undo while unwinding
+			err = ErrGoexit
+		}
+		defer func() { x.end(err) }()
+		if err != nil {
+			err = s.undo(ctx, payload, done, err, returned)
+		}
+	}()
+	for i := range l.rows {
+		if ctx.Err() != nil {
+			returned = true
+			return s.stopped(ctx, i, len(l.rows))
+		}
+		undo, err := x.call(i, payload)
+		if err != nil {
+			returned = true
+			return s.failed(l.rows[i].entry, err)
+		}
+		if undo != nil {
+			done = append(done, completed[T]{l.rows[i].entry, i, undo})
+		}
+	}
+	returned = true
+	return nil
+}
+
+// completed is a Step whose do has succeeded in the TryEmit under way.
+type completed[T any] struct {
+	e     *entry[T]
+	index int
+	undo  Undo
+}
+
+// undo runs the Undo of the completed steps in reverse order, the rest of them
+// also if one panics or calls runtime.Goexit. It returns the failure joined
+// with theirs; when nobody is there to get it, they go to the handler.
+func (s *SyncSignal[T]) undo(ctx context.Context, payload T, done []completed[T], failure error, returned bool) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	errs := []error{failure}
+	for _, step := range done {
+		defer func() {
+			info := step.e.info()
+			uerr := step.run(ctx)
+			if uerr == nil {
+				return
+			}
+			uerr = fmt.Errorf("undo: %w", uerr)
+			errs = append(errs, &ListenerError{Signal: info.Signal.Name, Key: step.e.key, Index: step.index, Listener: info.Listener, Err: uerr})
+			err = errors.Join(errs...)
+			if !returned {
+				s.report(ctx, step.e, payload, uerr)
+			}
+		}()
+	}
+	return failure
+}
+
+func (c *completed[T]) run(ctx context.Context) (err error) {
+	defer recoverTo(&err)
+	return c.undo(ctx)
+}
+
+// emission is one emission on the slow path.
+type emission[T any] struct {
+	s     *SyncSignal[T]
+	l     *snapshot[T]
+	hk    hooks
+	ctx   context.Context // for the listeners: what the observers made of it
+	slow  *stopwatch      // SlowAfter
+	calls uint64          // that have come to an end
+}
+
+func (s *SyncSignal[T]) hooks() hooks {
+	if st := s.conf.Load(); st != nil {
+		return st.hooks()
+	}
+	return nil
+}
+
+func (x *emission[T]) begin(ctx context.Context, payload T) {
+	x.ctx = ctx
+	st := x.s.conf.Load()
+	if st == nil {
+		return // no listener yet, no options
+	}
+	if st.emitted != nil {
+		st.emitted.add(1)
+	}
+	if len(x.hk) > 0 {
+		x.ctx = x.hk.emitBegin(ctx, st.info())
+	}
+	if taps := st.taps.Load(); taps != nil {
+		for _, tap := range *taps {
+			(*tap)(x.ctx, st.info().Name, payload)
+		}
+	}
+	if st.slowAfter > 0 && len(x.l.rows) > 0 {
+		l := x.l
+		x.slow = startStopwatch(st, func(i int) *ListenerInfo { return l.rows[i].info() })
+	}
+}
+
+func (x *emission[T]) end(err error) {
+	if x.slow != nil {
+		x.slow.stop()
+	}
+	if x.calls > 0 {
+		x.s.conf.Load().delivered.add(x.calls)
+	}
+	if len(x.hk) > 0 {
+		x.hk.emitEnd(x.ctx, x.s.conf.Load().info(), err)
+	}
+}
+
+// call runs listener i, unless its options turn the payload away.
+func (x *emission[T]) call(i int, payload T) (undo Undo, err error) {
+	r := x.l.rows[i]
+	if x.slow != nil {
+		x.slow.enter(i)
+	}
+	undo, called, err := r.invoke(r.h, x.ctx, payload, x.hk, r.delivered != nil && r.delivered.peek()%sampleEvery == 0)
+	if called && r.delivered != nil {
+		r.delivered.add(1)
+		x.calls++
+	}
+	return undo, err
+}
+
+// invoke runs the listener e for one emission, unless its options turn the
+// payload away, between the observers' calls, and times it if it is to be.
+func (e *entry[T]) invoke(h *handler[T], ctx context.Context, payload T, hk hooks, timed bool) (undo Undo, called bool, err error) {
+	if h.special() {
+		ok, err := h.wants(payload)
+		if !ok || err != nil {
+			return nil, false, err
+		}
+		if h.once && !e.claimOnce() {
+			return nil, false, nil
+		}
+	}
+	if len(hk) == 0 && !timed {
+		undo, err = h.call(ctx, payload)
+		return undo, true, err
+	}
+	if len(hk) > 0 {
+		ctx = hk.listenerBegin(ctx, e.info())
+	}
+	begun := time.Now()
+	err = ErrGoexit // unless the call comes back
+	defer func() {
+		took := time.Since(begun)
+		if timed {
+			e.timing.add(took)
+		}
+		if len(hk) > 0 {
+			hk.listenerEnd(ctx, e.info(), took, err)
+		}
+	}()
+	undo, err = h.call(ctx, payload)
+	return undo, true, err
+}
+
+// AddListener registers fn, under a key if one is given. It returns the number
+// of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
+func (s *SyncSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
+	n, _, _ := s.register("AddListener", &handler[T]{plain: fn}, fn, s.keyed("AddListener", key))
+	return n
+}
+
+// AddListenerWithErr is AddListener for a listener that can fail.
+func (s *SyncSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
+	n, _, _ := s.register("AddListenerWithErr", &handler[T]{fails: fn}, fn, s.keyed("AddListenerWithErr", key))
+	return n
+}
+
+// Subscribe registers fn and returns the handle of this registration. It
+// panics on a nil fn, a taken key, and options that make no sense.
+func (s *SyncSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
+	_, sub, err := s.register("Subscribe", &handler[T]{fails: fn}, fn, opts)
+	return orPanic(sub, err)
+}
+
+// TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
+// ErrClosed for a closed scope.
+func (s *SyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
+	_, sub, err := s.register("TrySubscribe", &handler[T]{fails: fn}, fn, opts)
+	return orError(sub, err)
+}
+
+// Step registers a listener that returns how to take back what it did, or nil
+// if there is nothing to take back. When TryEmit fails at a later listener, it
+// runs the Undo of each completed step, in reverse order; a step that returns
+// an error has not completed. Emit and TryEmitAll never undo. Step panics as
+// Subscribe does.
+func (s *SyncSignal[T]) Step(do func(context.Context, T) (Undo, error), opts ...ListenerOption) *Subscription {
+	_, sub, err := s.register("Step", &handler[T]{step: do}, do, opts)
+	return orPanic(sub, err)
+}
+
+func (s *SyncSignal[T]) keyed(call string, key []string) []ListenerOption {
+	return s.settle(KindSync).keyOption(call, key)
+}
+
+func (s *SyncSignal[T]) register(call string, h *handler[T], fn any, opts []ListenerOption) (int, *Subscription, error) {
+	st := s.settle(KindSync)
+	e, _ := newEntry(&s.baseSignal, st, call, h, fn, opts)
+	return e.enlist(h, nil)
+}
+
+// Stats returns what the signal has counted.
+func (s *SyncSignal[T]) Stats() SignalStats { return s.statsCommon(s.settle(KindSync)) }

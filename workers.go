@@ -1,0 +1,516 @@
+package signals
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// engine is one log with the workers that run listeners over it: the whole of
+// an AsyncSignal, or one shard of a ShardedSignal.
+//
+// A reader that has caught up is idle, one that has something to claim is
+// ready. All idle readers have their cursor at the end of the log, so an
+// append makes them all ready by moving one linked list behind another, at the
+// same cost for one and for a thousand. A worker takes the first ready reader,
+// claims, runs, finishes, and takes the next; without a ready reader it ends.
+// There are no idle goroutines.
+//
+// No timer watches for listeners that block. Instead, a worker that is about
+// to enter a listener while others are ready first makes sure that a spare
+// worker has been started and not yet begun: if the call blocks, the spare
+// takes the next reader at once, and starts another spare. While calls are
+// short the spare waits for a processor, and there are few more workers than
+// processors.
+type engine[T any] struct {
+	sig       *baseSignal[T] // read only, as are all fields to the blank line
+	st        *settings
+	start     func() // the body of a worker's goroutine, made once so that starting one allocates nothing
+	capacity  int
+	slowAfter time.Duration
+	budget    *budget[T] // MaxWorkers, or nil
+
+	mu       sync.Mutex // over everything below; never held while user code runs
+	gated    bool       // an emission must look at closed, guarded and capacity
+	closed   bool
+	guarded  bool         // the bus is closing: only its own listeners may emit
+	end      uint64       // position of the next emission
+	head     *chunk[T]    // oldest chunk that is needed
+	tail     *chunk[T]    // chunk that is written
+	clean    uint64       // positions before hold no payload
+	pool     sync.Pool    // chunks
+	readers  []*reader[T] // of the listeners
+	leaving  []*reader[T] // of removed listeners with a call in flight
+	bounded  []*reader[T] // those of readers with MaxLag
+	barriers []*barrier   // Drain, by position
+	waits    int          // EmitWaits under way
+	lanes    []*lane[T]   // by priority, highest first
+	idle     int          // readers in idle lists
+	ready    int          // readers in ready lists
+	claims   int          // under way
+	workers  int          // goroutines
+	spare    int          // of those, the ones that have not begun
+	queue    queue[T]     // emissions that wait for room
+	pending  int          // with Capacity: emissions accepted and not finished
+	notes    []dropNote   // for observers, told after unlocking
+	timer    *time.Timer  // SlowAfter
+	armed    bool         // timer runs
+	run      uint64       // calls that have come to an end
+	dropped  uint64       // deliveries
+	refused  uint64       // emissions
+	over     uint64       // emissions admitted above Capacity
+}
+
+// lane holds the listed readers of one priority: two rings, each with a
+// sentinel, so that a reader leaves its list without knowing which it is in.
+type lane[T any] struct {
+	priority    int
+	members     int // readers of this priority
+	ready, idle reader[T]
+}
+
+// dropNote is what an Observer's Drop will be told.
+type dropNote struct {
+	l *ListenerInfo
+	n int
+}
+
+// join puts a reader into the lane of its priority.
+func (g *engine[T]) join(r *reader[T], priority int) {
+	i := 0
+	for i < len(g.lanes) && g.lanes[i].priority > priority {
+		i++
+	}
+	if i == len(g.lanes) || g.lanes[i].priority != priority {
+		l := &lane[T]{priority: priority}
+		l.ready.before, l.ready.after = &l.ready, &l.ready
+		l.idle.before, l.idle.after = &l.idle, &l.idle
+		g.lanes = append(g.lanes, nil)
+		copy(g.lanes[i+1:], g.lanes[i:])
+		g.lanes[i] = l
+	}
+	r.lane = g.lanes[i]
+	r.lane.members++
+}
+
+// leave takes a reader out of its lane.
+func (g *engine[T]) leave(r *reader[T]) {
+	if r.lane.members--; r.lane.members > 0 {
+		return
+	}
+	for i, l := range g.lanes {
+		if l == r.lane {
+			g.lanes = append(g.lanes[:i], g.lanes[i+1:]...)
+			return
+		}
+	}
+}
+
+// enlist puts a reader that may be claimed into the list where it belongs.
+func (g *engine[T]) enlist(r *reader[T]) {
+	if r.after != nil || len(r.claims) >= r.conc {
+		return
+	}
+	ring := &r.lane.idle
+	if r.next < g.end {
+		ring = &r.lane.ready
+		g.ready++
+	} else {
+		g.idle++
+	}
+	r.before, r.after = ring.before, ring
+	r.before.after, r.after.before = r, r
+}
+
+// unlist takes a reader out of the list that it is in, if any.
+func (g *engine[T]) unlist(r *reader[T]) {
+	if r.after == nil {
+		return
+	}
+	if r.next < g.end {
+		g.ready--
+	} else {
+		g.idle--
+	}
+	r.before.after, r.after.before = r.after, r.before
+	r.before, r.after = nil, nil
+}
+
+// wakeAll makes every idle reader ready.
+func (g *engine[T]) wakeAll() {
+	for _, l := range g.lanes {
+		if first, last := l.idle.after, l.idle.before; first != &l.idle {
+			l.idle.before, l.idle.after = &l.idle, &l.idle
+			first.before, last.after = l.ready.before, &l.ready
+			first.before.after, last.after.before = first, last
+		}
+	}
+	g.ready += g.idle
+	g.idle = 0
+}
+
+// take returns the first ready reader, out of its list, or nil.
+func (g *engine[T]) take() *reader[T] {
+	for g.ready > 0 {
+		for _, l := range g.lanes {
+			r := l.ready.after
+			if r == &l.ready {
+				continue
+			}
+			g.unlist(r)
+			if r.pull == nil {
+				return r
+			}
+			wake(r.pull) // an Events loop, which claims for itself
+			break
+		}
+	}
+	return nil
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+// unlock releases g.mu, and then does what must not be done under it: start a
+// worker if there is work that none will look for, and tell observers of drops.
+func (g *engine[T]) unlock() {
+	start := g.ready > 0 && g.spare == 0 && g.another()
+	notes := g.notes
+	g.notes = nil
+	g.mu.Unlock()
+	if start {
+		go g.start()
+	}
+	if notes != nil {
+		hk := g.st.hooks()
+		for _, n := range notes {
+			hk.drop(n.l, n.n)
+		}
+	}
+}
+
+// another admits one more worker, if MaxWorkers lets it.
+func (g *engine[T]) another() bool {
+	if g.budget != nil && !g.budget.take(g) {
+		return false
+	}
+	g.workers++
+	g.spare++
+	return true
+}
+
+// worker is a goroutine's work on one engine at a time.
+type worker[T any] struct {
+	g     *engine[T]
+	r     *reader[T] // whose claim is run, or nil
+	cl    claim[T]
+	at    uint64 // position under way
+	calls uint64 // of this claim that have come to an end
+}
+
+// work is the life of a worker.
+func (g *engine[T]) work() {
+	w := worker[T]{g: g}
+	defer w.rescue()
+	g.mu.Lock()
+	g.spare--
+	for w.g != nil {
+		w.serve()
+	}
+}
+
+// serve runs what is ready on w.g, whose mutex is held, until nothing is or
+// another shard is owed the worker, and leaves w.g nil or at that shard.
+func (w *worker[T]) serve() {
+	g := w.g
+	for r := g.take(); r != nil; r = g.take() {
+		w.r, w.cl, w.calls = r, g.claim(r), 0
+		w.at = w.cl.from
+		if r.conc > 1 {
+			g.enlist(r) // for other workers
+		}
+		g.unlock()
+		w.drain()
+		g.mu.Lock()
+		g.finish(r, w.cl.from, w.at, w.calls)
+		w.r = nil
+		if g.budget != nil && g.budget.owed(g) {
+			break
+		}
+	}
+	g.workers--
+	var next *engine[T]
+	if g.budget != nil {
+		next = g.budget.pass(g)
+	}
+	g.unlock()
+	w.g = next
+	if next != nil {
+		next.mu.Lock()
+		next.workers++
+	}
+}
+
+// drain works off a claim: the run of calls, and after each call that failed,
+// or that somebody waits for, what must follow it.
+func (w *worker[T]) drain() {
+	g, r, c := w.g, w.r, w.cl.c
+	hk := g.st.hooks()
+	bare := len(hk) == 0 && !r.h.special()
+	for ; w.at < w.cl.to; w.at++ {
+		var gone bool
+		var err error
+		if bare {
+			gone, err = w.run(c, r.h)
+		} else {
+			gone, err = w.runObserved(c, hk)
+		}
+		if gone || w.at == w.cl.to {
+			return
+		}
+		w.after(&c.slots[w.at-c.base], err)
+	}
+}
+
+// run calls the listener for one position after the other, until the end of
+// the claim, a failure, or an emission that somebody waits for; w.at is then
+// that position. It reports whether the listener has been removed before
+// position w.at. This is the hot loop.
+func (w *worker[T]) run(c *chunk[T], h *handler[T]) (gone bool, err error) {
+	defer recoverTo(&err)
+	r, timing := w.r, w.r.e.timing
+	for ; w.at < w.cl.to; w.at++ {
+		r.pos.Store(w.at)
+		if r.gone.Load() {
+			return true, nil
+		}
+		w.calls++
+		sl := &c.slots[w.at-c.base]
+		if timing != nil && w.at%sampleEvery == 0 {
+			err = h.timed(sl.ctx, sl.payload, timing)
+		} else if h.plain != nil {
+			h.plain(sl.ctx, sl.payload)
+		} else {
+			err = h.fails(sl.ctx, sl.payload)
+		}
+		if err != nil || sl.wait != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// runObserved is run for one position, with options and observers.
+func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
+	r := w.r
+	r.pos.Store(w.at)
+	if r.gone.Load() {
+		return true, nil
+	}
+	sl := &c.slots[w.at-c.base]
+	timed := r.e.timing != nil && w.at%sampleEvery == 0
+	w.calls++
+	_, called, err := r.e.invoke(r.h, sl.ctx, sl.payload, hk, timed)
+	if !called {
+		w.calls--
+	}
+	return false, err
+}
+
+// after follows a call: the failure handler, then the EmitWait.
+func (w *worker[T]) after(sl *slot[T], err error) {
+	g := w.g
+	if err != nil {
+		failed := g.sig.failed(w.r.e, err)
+		g.sig.report(sl.ctx, w.r.e, sl.payload, err)
+		err = failed
+	}
+	if sl.wait != nil {
+		g.mu.Lock()
+		g.answer(sl, err)
+		g.mu.Unlock()
+	}
+}
+
+// rescue ends a worker. If a listener, or a handler, ended the goroutine with
+// runtime.Goexit, that is a failure, and a new worker takes this one's place
+// and goes on behind the emission that was under way.
+func (w *worker[T]) rescue() {
+	if v := recover(); v != nil {
+		panic(v) // a defect of this package, not a listener's panic: do not hide it
+	}
+	if w.g == nil || w.r == nil {
+		return
+	}
+	g, r := w.g, w.r
+	sl := &w.cl.c.slots[w.at-w.cl.c.base]
+	failed := error(&ListenerError{Signal: g.st.info().Name, Key: r.e.key, Index: -1, Listener: r.e.info().Listener, Err: ErrGoexit})
+	defer func() { // also if the failure handler calls Goexit again
+		g.mu.Lock()
+		if sl.wait != nil {
+			g.answer(sl, failed)
+		}
+		g.giveBack(r, w.cl.from, w.at+1)
+		g.finish(r, w.cl.from, w.at+1, w.calls)
+		g.spare++
+		g.mu.Unlock()
+		go g.start()
+	}()
+	failed = g.sig.failed(r.e, ErrGoexit)
+	g.sig.report(sl.ctx, r.e, sl.payload, ErrGoexit)
+}
+
+// giveBack ends a claim at position to: the rest of a batch is for the worker
+// that comes next. Only plain readers have batches, and their cursor stays in
+// the chunk of their claim until it is finished.
+func (g *engine[T]) giveBack(r *reader[T], from, to uint64) {
+	if cl := &r.claims[r.claimed(from)]; to < cl.to {
+		cl.to, r.next = to, to
+	}
+}
+
+// arm starts the timer of SlowAfter, if it does not run.
+func (g *engine[T]) arm() {
+	switch {
+	case g.armed:
+	case g.timer == nil:
+		g.timer = time.AfterFunc(g.slowAfter, g.late)
+	default:
+		g.timer.Reset(g.slowAfter)
+	}
+	g.armed = true
+}
+
+// late warns of the calls that have run longer than SlowAfter, once each, and
+// comes back when the next one could be late.
+func (g *engine[T]) late() {
+	type warning struct {
+		l   *ListenerInfo
+		ran time.Duration
+		lag int
+	}
+	var warnings []warning
+	next := never
+	g.mu.Lock()
+	now := monotonic()
+	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
+		for _, r := range rs {
+			for i := range r.claims {
+				cl := &r.claims[i]
+				if cl.said {
+					continue
+				}
+				if ran := now - cl.begun; ran >= g.slowAfter {
+					cl.said = true
+					lag := 1 // the call itself
+					if r.attached {
+						lag = int(g.end-r.next) + len(r.claims)
+					}
+					warnings = append(warnings, warning{r.e.info(), ran, lag})
+				} else {
+					next = min(next, g.slowAfter-ran)
+				}
+			}
+		}
+	}
+	if g.armed = next < never; g.armed {
+		g.timer.Reset(next)
+	}
+	g.mu.Unlock()
+	for _, w := range warnings {
+		warnSlow(g.st, w.l, w.ran, w.lag)
+	}
+}
+
+// budget is a MaxWorkers: for one engine, or for all shards of a signal.
+type budget[T any] struct {
+	max     int          // read only
+	waiting atomic.Int32 // len(queue), for owed
+	mu      sync.Mutex   // over the rest; may be taken with an engine's mutex held
+	used    int
+	queue   []*engine[T] // those that want a worker and got none
+}
+
+// take admits a worker for g, or notes that g wants one.
+func (b *budget[T]) take(g *engine[T]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used < b.max {
+		b.used++
+		return true
+	}
+	b.want(g)
+	return false
+}
+
+func (b *budget[T]) want(g *engine[T]) {
+	for _, q := range b.queue {
+		if q == g {
+			return
+		}
+	}
+	b.queue = append(b.queue, g)
+	b.waiting.Store(int32(len(b.queue)))
+}
+
+// owed reports whether another engine than g waits for a worker, which g's
+// should then serve; each claim is at most one chunk.
+func (b *budget[T]) owed(g *engine[T]) bool {
+	if b.waiting.Load() == 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) > 1 || len(b.queue) == 1 && b.queue[0] != g
+}
+
+// pass decides where a worker that leaves g goes: to the engine that has
+// waited longest, or nowhere. If g still has work it waits in turn. It must be
+// called with g.mu held.
+func (b *budget[T]) pass(g *engine[T]) *engine[T] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if g.ready > 0 {
+		b.want(g)
+	}
+	if len(b.queue) == 0 {
+		b.used--
+		return nil
+	}
+	next := b.queue[0]
+	b.queue = append(b.queue[:0], b.queue[1:]...)
+	b.waiting.Store(int32(len(b.queue)))
+	return next
+}
+
+// newEngine makes the engine of a signal or shard.
+func newEngine[T any](sig *baseSignal[T], st *settings, b *budget[T]) *engine[T] {
+	g := &engine[T]{
+		sig: sig, st: st, capacity: st.capacity, slowAfter: st.slowAfter,
+		gated: st.capacity > 0, budget: b,
+	}
+	work := g.work
+	g.start = func() { markTop(st.id, work) }
+	return g
+}
+
+// detached returns ctx without its cancellation and deadline. One that cannot
+// end is returned as it is, which costs nothing.
+func detached(ctx context.Context) context.Context {
+	if ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
+// dropError is what an EmitWait gets when the listener will not be called.
+func (e *entry[T]) dropError() error {
+	i := e.info()
+	return &ListenerError{Signal: i.Signal.Name, Key: e.key, Index: -1, Listener: i.Listener, Err: fmt.Errorf("%w", ErrDropped)}
+}
