@@ -107,8 +107,8 @@ func (l *loop[T]) body() {
 	at++
 	ok, err := r.h.wants(sl.payload)
 	if err != nil {
-		outcome = g.sig.failed(e, err)
-		g.sig.report(sl.ctx, e, sl.payload, err)
+		outcome = e.named(err)
+		e.report(sl.ctx, sl.payload, err)
 	}
 	if !ok || err != nil || r.h.once && !e.claimOnce() {
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -19,23 +20,27 @@ type Failure struct {
 	Err      error // the error, a *PanicError, ErrGoexit, or the reason for the refusal
 }
 
-// failed counts a failure of listener e and returns the error that names it.
-func (b *baseSignal[T]) failed(e *entry[T], err error) *ListenerError {
-	st := b.conf.Load()
-	st.failed.Add(1)
+// count counts a failure of listener e.
+func (e *entry[T]) count(err error) {
+	e.st.failed.Add(1)
 	e.failures.Add(1)
 	if panicked(err) {
-		st.panics.Add(1)
+		e.st.panics.Add(1)
 		e.panics.Add(1)
 	}
+}
+
+// named returns err with the listener that it came from.
+func (e *entry[T]) named(err error) *ListenerError {
 	info := e.info()
-	index := -1
-	for i, r := range b.rows() {
-		if r.entry == e {
-			index = i
-		}
-	}
+	index := slices.IndexFunc(e.sig.rows(), func(r row[T]) bool { return r.entry == e })
 	return &ListenerError{Signal: info.Signal.Name, Key: e.key, Index: index, Listener: info.Listener, Err: err}
+}
+
+// failed counts a failure that the emitter gets, and returns it.
+func (e *entry[T]) failed(err error) error {
+	e.count(err)
+	return e.named(err)
 }
 
 // panicked reports whether err is a panic of the listener itself, rather than
@@ -45,10 +50,11 @@ func panicked(err error) bool {
 	return ok
 }
 
-// report hands a failure of listener e to the failure handler.
-func (b *baseSignal[T]) report(ctx context.Context, e *entry[T], payload T, err error) {
+// report counts a failure and hands it to the failure handler.
+func (e *entry[T]) report(ctx context.Context, payload T, err error) {
+	e.count(err)
 	info := e.info()
-	b.conf.Load().handle(ctx, Failure{
+	e.st.handle(ctx, Failure{
 		Signal: info.Signal.Name, Key: e.key, Listener: info.Listener, Site: info.Site,
 		Payload: payload, Err: err,
 	})
@@ -79,8 +85,7 @@ func (st *settings) logFailure(ctx context.Context, f Failure) {
 		return
 	}
 	args := []any{"signal", f.Signal, "key", f.Key, "listener", f.Listener, "site", f.Site, "err", f.Err}
-	var p *PanicError
-	if errors.As(f.Err, &p) {
+	if p, ok := errors.AsType[*PanicError](f.Err); ok {
 		args = append(args, "stack", string(p.Stack))
 	}
 	st.log().ErrorContext(ctx, "signals: listener failed", args...)

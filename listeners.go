@@ -154,6 +154,12 @@ func (b *baseSignal[T]) touch() {
 // not nil, is called under mu when it is certain that e is added.
 func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, error) {
 	b.mu.Lock()
+	room := 0 // for so many listeners there will be room
+	for n := b.full(); n >= room; n = b.full() {
+		b.mu.Unlock() // the Growth policy is user code
+		room = e.st.grow(n)
+		b.mu.Lock()
+	}
 	defer b.mu.Unlock()
 	if e.key != "" {
 		if b.keys[e.key] != nil {
@@ -185,17 +191,22 @@ func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, err
 			next.plain, next.fails = append(old.plain, h.bare()), append(old.fails, h.bareErr())
 		}
 	} else {
-		n := cap(old.rows)
-		if len(old.rows) == n {
-			n = e.st.grow(n)
-		}
-		next.allot(n, h != nil)
+		next.allot(max(cap(old.rows), room), h != nil)
 		next.extend(old, 0, at)
 		next.put(r)
 		next.extend(old, at, len(old.rows))
 	}
 	b.list.Store(&next)
 	return len(next.rows), nil
+}
+
+// full returns the length of the list if there is no room behind it, else -1.
+func (b *baseSignal[T]) full() int {
+	rows := b.rows()
+	if len(rows) < cap(rows) {
+		return -1
+	}
+	return len(rows)
 }
 
 // bare returns the function that the fast loop calls for this listener, or

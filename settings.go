@@ -7,6 +7,7 @@ import (
 	"path"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,7 +85,7 @@ func (st *settings) hooks() hooks {
 	case len(own) == 0:
 		return *shared
 	}
-	return append(own[:len(own):len(own)], *shared...)
+	return append(slices.Clip(own), *shared...)
 }
 
 // info describes the signal. Until the first registration the description of

@@ -59,8 +59,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	for i := 0; i < len(l.plain); i++ {
 		var err error
 		if i, err = l.run(ctx, payload, i); err != nil {
-			s.failed(l.rows[i].entry, err)
-			s.report(ctx, l.rows[i].entry, payload, err)
+			l.rows[i].report(ctx, payload, err)
 		}
 	}
 }
@@ -104,11 +103,11 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 	case ended:
 		return s.stopped(ctx, at, len(l.rows))
 	}
-	return s.failed(l.rows[at].entry, err)
+	return l.rows[at].failed(err)
 }
 
 // try is run for TryEmit: it looks at ctx before each listener.
-func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) { //nolint:revive,staticcheck // ended qualifies err
+func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) { //nolint:staticcheck // ended qualifies err
 	defer recoverTo(&err)
 	canEnd := ctx.Done() != nil
 	for ; at < len(l.plain); at++ {
@@ -157,7 +156,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 			break
 		}
 		if _, err := x.call(i, payload); err != nil {
-			errs = append(errs, s.failed(l.rows[i].entry, err))
+			errs = append(errs, l.rows[i].failed(err))
 		}
 	}
 	return errors.Join(errs...)
@@ -171,11 +170,10 @@ func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T])
 	defer func() { x.end(errors.Join(errs...)) }()
 	for i := range l.rows {
 		if _, err := x.call(i, payload); err != nil {
-			failed := s.failed(l.rows[i].entry, err)
 			if len(x.hk) > 0 {
-				errs = append(errs, failed)
+				errs = append(errs, l.rows[i].named(err))
 			}
-			s.report(x.ctx, l.rows[i].entry, payload, err)
+			l.rows[i].report(x.ctx, payload, err)
 		}
 	}
 }
@@ -203,7 +201,7 @@ func (s *SyncSignal[T]) trySlow(ctx context.Context, payload T, l *snapshot[T]) 
 		undo, err := x.call(i, payload)
 		if err != nil {
 			returned = true
-			return s.failed(l.rows[i].entry, err)
+			return l.rows[i].failed(err)
 		}
 		if undo != nil {
 			done = append(done, completed[T]{l.rows[i].entry, i, undo})
@@ -237,7 +235,7 @@ func (s *SyncSignal[T]) undo(ctx context.Context, payload T, done []completed[T]
 			errs = append(errs, &ListenerError{Signal: info.Signal.Name, Key: step.e.key, Index: step.index, Listener: info.Listener, Err: uerr})
 			err = errors.Join(errs...)
 			if !returned {
-				s.report(ctx, step.e, payload, uerr)
+				step.e.report(ctx, payload, uerr)
 			}
 		}()
 	}
@@ -307,7 +305,7 @@ func (x *emission[T]) call(i int, payload T) (undo Undo, err error) {
 	if x.slow != nil {
 		x.slow.enter(i)
 	}
-	undo, called, err := r.invoke(r.h, x.ctx, payload, x.hk, r.delivered != nil && r.delivered.peek()%sampleEvery == 0)
+	undo, called, err := r.invoke(x.ctx, r.h, payload, x.hk, r.delivered != nil && r.delivered.peek()%sampleEvery == 0)
 	if called && r.delivered != nil {
 		r.delivered.add(1)
 		x.calls++
@@ -317,7 +315,7 @@ func (x *emission[T]) call(i int, payload T) (undo Undo, err error) {
 
 // invoke runs the listener e for one emission, unless its options turn the
 // payload away, between the observers' calls, and times it if it is to be.
-func (e *entry[T]) invoke(h *handler[T], ctx context.Context, payload T, hk hooks, timed bool) (undo Undo, called bool, err error) {
+func (e *entry[T]) invoke(ctx context.Context, h *handler[T], payload T, hk hooks, timed bool) (undo Undo, called bool, err error) {
 	if h.special() {
 		ok, err := h.wants(payload)
 		if !ok || err != nil {

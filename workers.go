@@ -3,6 +3,7 @@ package signals
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -316,7 +317,7 @@ func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
 	sl := &c.slots[w.at-c.base]
 	timed := r.e.timing != nil && w.at%sampleEvery == 0
 	w.calls++
-	_, called, err := r.e.invoke(r.h, sl.ctx, sl.payload, hk, timed)
+	_, called, err := r.e.invoke(sl.ctx, r.h, sl.payload, hk, timed)
 	if !called {
 		w.calls--
 	}
@@ -327,11 +328,12 @@ func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
 func (w *worker[T]) after(sl *slot[T], err error) {
 	g := w.g
 	if err != nil {
-		failed := g.sig.failed(w.r.e, err)
-		g.sig.report(sl.ctx, w.r.e, sl.payload, err)
-		err = failed
+		w.r.e.report(sl.ctx, sl.payload, err)
 	}
 	if sl.wait != nil {
+		if err != nil {
+			err = w.r.e.named(err)
+		}
 		g.mu.Lock()
 		g.answer(sl, err)
 		g.mu.Unlock()
@@ -350,11 +352,10 @@ func (w *worker[T]) rescue() {
 	}
 	g, r := w.g, w.r
 	sl := &w.cl.c.slots[w.at-w.cl.c.base]
-	failed := error(&ListenerError{Signal: g.st.info().Name, Key: r.e.key, Index: -1, Listener: r.e.info().Listener, Err: ErrGoexit})
 	defer func() { // also if the failure handler calls Goexit again
 		g.mu.Lock()
 		if sl.wait != nil {
-			g.answer(sl, failed)
+			g.answer(sl, r.e.named(ErrGoexit))
 		}
 		g.giveBack(r, w.cl.from, w.at+1)
 		g.finish(r, w.cl.from, w.at+1, w.calls)
@@ -362,8 +363,7 @@ func (w *worker[T]) rescue() {
 		g.mu.Unlock()
 		go g.start()
 	}()
-	failed = g.sig.failed(r.e, ErrGoexit)
-	g.sig.report(sl.ctx, r.e, sl.payload, ErrGoexit)
+	r.e.report(sl.ctx, sl.payload, ErrGoexit)
 }
 
 // giveBack ends a claim at position to: the rest of a batch is for the worker
@@ -450,10 +450,8 @@ func (b *budget[T]) take(g *engine[T]) bool {
 }
 
 func (b *budget[T]) want(g *engine[T]) {
-	for _, q := range b.queue {
-		if q == g {
-			return
-		}
+	if slices.Contains(b.queue, g) {
+		return
 	}
 	b.queue = append(b.queue, g)
 	b.waiting.Store(int32(len(b.queue)))
