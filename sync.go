@@ -107,7 +107,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 }
 
 // try is run for TryEmit: it looks at ctx before each listener.
-func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) { //nolint:staticcheck // ended qualifies err
+func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) {
 	defer recoverTo(&err)
 	canEnd := ctx.Done() != nil
 	for ; at < len(l.plain); at++ {

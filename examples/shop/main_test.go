@@ -196,7 +196,7 @@ func TestInterruptedReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	feed.Close()
-	cmd.Wait()
+	_ = cmd.Wait() // the exit code is looked at next
 	if code := cmd.ProcessState.ExitCode(); code != shop.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") ||
 		!strings.Contains(out.String(), "nothing lost: 1 orders") {
 		t.Errorf("exit code %d, stderr %q, stdout %q", code, errs.String(), out.String())
@@ -299,7 +299,7 @@ func (c *clients) run(t *testing.T, client *http.Client, url string, n int) {
 			c.lost(err)
 			return
 		}
-		io.Copy(io.Discard, resp.Body)
+		_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
 		resp.Body.Close()
 		switch resp.StatusCode {
 		case http.StatusCreated:

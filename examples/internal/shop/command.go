@@ -72,7 +72,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, width
 		fmt.Fprintf(stderr, "shop: %v; see shop -help\n", err)
 		return ExitUsage
 	}
-	code, err := ExitOK, error(nil)
+	var code int
 	if opts.replay != "" {
 		code, err = replayFile(ctx, opts, screen, stderr)
 	} else {
@@ -130,8 +130,7 @@ func parse(args []string) (options, error) {
 func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr io.Writer) (int, error) {
 	listener, err := net.Listen("tcp", opts.http)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err
 		}
 		return 0, fmt.Errorf("cannot listen on %s: %w", opts.http, err)

@@ -156,8 +156,7 @@ func (l *Live) decline(ctx context.Context) {
 		Card: "400000000000" + declinedSuffix, Time: time.Now(),
 		Lines: []Line{CatalogLine(storyProduct, 3)},
 	})
-	var declined *DeclinedError
-	if !errors.As(err, &declined) {
+	if _, ok := errors.AsType[*DeclinedError](err); !ok {
 		l.Screen.Printf("%s  story: expected a declined payment, got %v", clock(declineAt), err)
 		return
 	}

@@ -23,6 +23,7 @@ type Order struct {
 // Source says where an order comes from.
 type Source int
 
+// The sources of orders.
 const (
 	FromAPI       Source = iota // a client of the HTTP API
 	FromGenerator               // the seeded generator

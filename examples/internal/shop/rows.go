@@ -99,7 +99,7 @@ func (r *RowReader) parse(f []string) (Row, error) {
 	// 32 bits: more pieces than that on a line is no quantity, and the sum of
 	// all lines stays far from the limits of int64.
 	if row.Item.Quantity, err = strconv.ParseInt(strings.TrimSpace(f[3]), 10, 32); err != nil {
-		return Row{}, fmt.Errorf("Quantity %.40q is not a whole number", f[3])
+		return Row{}, fmt.Errorf("Quantity %.40q is not a whole number", f[3]) //nolint:staticcheck // the name of the column
 	}
 	if row.Item.Price, err = ParseMoney(strings.TrimSpace(f[5])); err != nil {
 		return Row{}, fmt.Errorf("UnitPrice %.40q is not a number", f[5])

@@ -32,7 +32,7 @@ func TestNoBarWithoutTerminal(t *testing.T) {
 }
 
 func TestBarFitsTheLine(t *testing.T) {
-	for width := 0; width < 200; width++ {
+	for width := range 200 {
 		for _, part := range []float64{-1, 0, 0.3, 1, 2} {
 			if got := renderBar(part, "123,456 lines in 7.8 s", width); len([]rune(got)) > width {
 				t.Fatalf("%d columns in a line of %d: %q", len(got), width, got)

@@ -32,8 +32,7 @@ func OpenInput(name string) (*Input, error) {
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
-			var path *os.PathError
-			if errors.As(err, &path) {
+			if path, ok := errors.AsType[*os.PathError](err); ok {
 				err = path.Err
 			}
 			return nil, fmt.Errorf("cannot open %s: %w", name, err)

@@ -1,5 +1,7 @@
 package shop
 
+import "maps"
+
 import "sync"
 
 // Stock counts what is on the shelves. A reservation takes all lines of an
@@ -14,9 +16,7 @@ type Stock struct {
 // NewStock has the given number of pieces per stock code, and nothing else.
 func NewStock(levels map[string]int64) *Stock {
 	s := &Stock{levels: make(map[string]int64, len(levels))}
-	for code, n := range levels {
-		s.levels[code] = n
-	}
+	maps.Copy(s.levels, levels)
 	return s
 }
 
