@@ -1,2 +1,214 @@
-// Package signals provides typed, in-process events.
+// Package signals provides typed, in-process events: a signal hands each
+// payload that is emitted on it to every listener that is registered on it.
+// A [SyncSignal] runs its listeners in the goroutine that emits and can undo
+// what they did; an [AsyncSignal] accepts the emission and runs them on
+// goroutines of its own, each listener in order and at its own pace.
+//
+//	orders := signals.NewSync[Order](signals.Name("order.placed"))
+//	orders.Subscribe(validate, signals.Key("validate"))
+//	orders.Step(reserve, signals.Key("stock")) // returns how to undo it
+//	orders.Step(charge, signals.Key("payment"))
+//
+//	accepted := signals.New[Order](signals.Name("order.accepted"))
+//	accepted.Subscribe(ship, signals.Key("shipping"))
+//
+//	if err := orders.TryEmit(ctx, order); err != nil {
+//		return err // signals: listener 2 "payment" of "order.placed" failed: ...
+//	}
+//	accepted.Emit(ctx, order) // waits for nobody
+//
+// # Words
+//
+// An emission is one Emit and its payload; a delivery is one emission handed
+// to one listener. An emission is pending while an async signal has accepted
+// it and some listener that should get it has not finished it; the lag of a
+// listener is the number of emissions pending for it. A failure is an error
+// returned by a listener, or a panic in it. A drop is an accepted emission that
+// one listener will not get; a refusal is an emission that was not accepted. A
+// worker is a goroutine that runs listeners of an async signal.
+//
+// # Contract
+//
+// What follows holds for every signal; what is said of AsyncSignal holds for
+// each shard of a [ShardedSignal]. No lock of the package is held while user
+// code runs.
+//
+// # When Emit returns, and what it costs
+//
+//   - SyncSignal: after every listener has run, in the caller's goroutine. One
+//     atomic load, one deferred recovery, and the calls; no lock and no
+//     allocation. A signal with a Step, Once, Filter or Until, and one with
+//     counting, observers or SlowAfter, goes through a slower loop.
+//   - AsyncSignal: once the emission is accepted. By default it waits for
+//     nobody. One append to a log that all listeners share, which costs the
+//     same for 1 listener and for 1,000. No allocation, but one of 16 bytes if
+//     the context can be cancelled.
+//
+// # Who gets an emission
+//
+//   - SyncSignal: the listeners that were registered when Emit began.
+//   - AsyncSignal: the listeners that were registered when it was accepted. If
+//     there were none it is accepted and not stored.
+//
+// # Order
+//
+//   - SyncSignal: by priority, then in registration order; removing a listener
+//     never reorders the others. A nested Emit finishes before the outer one
+//     goes on.
+//   - AsyncSignal: each listener gets emissions in the order in which they were
+//     accepted, one call at a time, each call happening before the next. With
+//     Concurrency(n) calls start in that order, n at once. There is no order
+//     between two listeners, or between two signals.
+//
+// # Slow listeners
+//
+//   - SyncSignal: a slow listener delays the caller.
+//   - AsyncSignal: it delays nobody else while there are fewer workers than
+//     MaxWorkers, which without that option is always. Under it a worker leaves
+//     a listener after at most one chunk of the log when others wait.
+//
+// # Failures
+//
+//   - SyncSignal: TryEmit stops at the first failure and returns it; TryEmitAll
+//     runs every listener and joins the failures; Emit runs every listener and
+//     reports each failure to the failure handler. What TryEmit and TryEmitAll
+//     return goes to no handler.
+//   - AsyncSignal: a failure goes to the failure handler; EmitWait returns it as
+//     well.
+//   - A panic is a failure: a [*PanicError] with the stack. The worker goes on.
+//   - runtime.Goexit in a listener of a SyncSignal is not stopped, and ends the
+//     goroutine that emits; TryEmit runs the undos while unwinding. On an
+//     AsyncSignal it is a failure with [ErrGoexit], and the worker is replaced.
+//   - The handler is the signal's ([OnFailure]), else the bus's, else a line
+//     logged with slog, with the stack of a panic: a failure is never silent. It
+//     runs on the goroutine that ran the listener, before that listener's next
+//     call. A handler that panics is logged. A signal whose payload is
+//     [Failure] logs its own failures and calls no handler.
+//   - An Emit that is refused (closed, full, context ended while waiting for
+//     room) is a Failure without a listener. The default handler logs at most
+//     one line of these per signal and second, with the count.
+//
+// # All or nothing
+//
+// When [SyncSignal.TryEmit] fails, the [Undo] of every [SyncSignal.Step] that
+// completed in that call runs, in reverse order, with a context that is not
+// cancelled; their errors are joined to the failure. Emit and TryEmitAll never
+// undo.
+//
+// # Context
+//
+//   - SyncSignal: Emit never looks at ctx. TryEmit and TryEmitAll look at it
+//     before each listener and return an error that wraps ctx.Err() and says how
+//     many listeners ran; nil if all ran.
+//   - AsyncSignal: listeners get the values of ctx, never its cancellation or
+//     deadline, so that an HTTP request which has ended loses nothing. Only
+//     waiting for room looks at ctx. EmitWait passes ctx as it is.
+//   - A nil context is context.Background().
+//
+// # Calls from inside a listener
+//
+//   - To emit, offer, add, remove and reset is allowed and never deadlocks.
+//   - On a goroutine that is running a listener of any AsyncSignal, an emission
+//     never waits for room: it is admitted above the bound and counted
+//     (SignalStats.OverCapacity).
+//   - Drain, Close, EmitWait and Subscription.Wait, called inside a listener of
+//     the same AsyncSignal, return [ErrWouldDeadlock] at once; nothing is
+//     accepted, nothing closed. A cycle of waits across signals ends with ctx.
+//
+// # Bounds
+//
+// A SyncSignal stores nothing. An AsyncSignal has no bound unless asked for:
+//
+//   - [Capacity](n, Block): an emission waits, first come first served, for
+//     room, for ctx, or for Close.
+//   - [Capacity](n, Reject): the whole emission is refused.
+//   - [MaxLag](n, policy) drops for one listener only. n counts the emissions
+//     that wait: DropOldest keeps the newest n, KeepLatest the newest one.
+//   - Every drop and every refusal is counted.
+//
+// # Removal
+//
+// Removal is by Subscription.Unsubscribe, RemoveListener, Reset, Scope.Close or
+// the end of an Until context.
+//
+//   - SyncSignal: an emission that is under way may still call the listener.
+//   - AsyncSignal: when the removal returns no further call starts. What was
+//     pending for the listener is dropped, counted, and finished as far as Drain,
+//     EmitWait and Capacity are concerned. A call in flight completes;
+//     Subscription.Wait waits for it.
+//
+// # Once, Filter, Until
+//
+//   - [Once]: the listener is removed before its call, and there is at most one
+//     call ever. Only an emission that passes its Filter counts.
+//   - [Filter]: a panic in it is a failure of the listener.
+//   - [Until]: the listener is not called once the context has ended.
+//
+// # Drain and Close
+//
+//   - [AsyncSignal.Drain] returns when everything accepted before is finished,
+//     or with ctx.Err() and the number left.
+//   - [AsyncSignal.Close] refuses from now on, then drains. It may be called
+//     again, also concurrently, also after its ctx has ended. Nothing that was
+//     accepted is lost. Registering on a closed signal succeeds and the listener
+//     is never called (TrySubscribe: [ErrClosed]).
+//   - [AsyncSignal.EmitWait] returns when every listener has finished the
+//     emission. A listener that was dropped adds [ErrDropped]. If ctx ends after
+//     the emission was accepted it returns ctx.Err() and delivery goes on.
+//   - Emit happens before its deliveries; deliveries and their failure handlers
+//     happen before Drain, Close or EmitWait return.
+//
+// # Memory and goroutines
+//
+//   - SyncSignal: no goroutines, and no timers but those of SlowAfter.
+//   - AsyncSignal: it holds what is unfinished and, while busy, at most one chunk
+//     (about 4 KB, at least 8 emissions) of finished payloads; none when idle. A
+//     removed closure is not kept. A stuck listener with MaxLag holds n
+//     emissions and one chunk. A burst does not keep its peak.
+//   - AsyncSignal: no goroutine and no timer while idle; at most one goroutine per
+//     listener with work (n with Concurrency(n)), and one spare that has not
+//     begun. Nothing is shared between signals, and nothing leaks if Close is
+//     never called.
+//
+// # Counting
+//
+//   - Failures are always counted. An AsyncSignal always knows its emissions
+//     and deliveries, from positions in its log.
+//   - A SyncSignal counts emissions and deliveries only on a bus, with an
+//     Observer or with [Counted]; the counters are striped.
+//   - Durations are sampled, 1 call in 64, where the signal counts.
+//
+// # Events
+//
+// A range over [AsyncSignal.Events] subscribes when it starts, each range anew.
+// Emissions wait without bound unless MaxLag is given. An emission is finished
+// when the body of the loop returns. The range ends on break, when ctx ends, on
+// removal, or after Close when it has delivered everything.
+//
+// # Sharded signals
+//
+// One registration on a [ShardedSignal] is one listener (one key, counted once)
+// that may run on several shards at once. The same key goes to the same shard
+// and keeps its order; round robin promises none. Capacity and MaxLag count per
+// shard, MaxWorkers and Once for all shards together.
+//
+// # Buses and scopes
+//
+//   - A [Bus] finds signals by name and observes, drains and closes them
+//     together. Bus.Drain returns when all its signals were empty in one pass.
+//   - Bus.Close refuses emissions from outside and still accepts those that the
+//     listeners of its own async signals make, drains until a pass finds nothing,
+//     then closes all. ctx bounds an endless cycle, and the error names what is
+//     left. Sync signals go on working.
+//   - A name that is taken panics. A closed signal leaves its bus.
+//   - A [Scope] is a group of registrations that end together.
+//
+// # Zero values and misuse
+//
+// The zero value of SyncSignal, AsyncSignal, Bus and Scope is ready; Init gives
+// options to a signal held by value, before its first use. None of them may be
+// copied after that, and go vet says so. A signal without a name is called by
+// its payload type and the site of its first registration. A nil listener, a key
+// that Subscribe finds taken, and an option that makes no sense panic at
+// construction or registration, never later, and the text names the signal.
 package signals

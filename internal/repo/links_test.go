@@ -74,6 +74,7 @@ func TestDocumentsAreUnderstood(t *testing.T) {
 		"~~~~",
 		"```",
 		"~~~~",
+		"\t[in indented code](code.md)",
 	}, "\n"))
 	if err != nil {
 		t.Fatal(err)

@@ -97,6 +97,9 @@ var (
 func (d document) links() []numbered {
 	var links []numbered
 	for _, line := range d.prose {
+		if strings.HasPrefix(line.text, "\t") {
+			continue // indented code, as in the API reference
+		}
 		text := codeSpan.ReplaceAllString(line.text, "code")
 		for _, pattern := range []*regexp.Regexp{inlineLink, reference, htmlLink} {
 			for _, m := range pattern.FindAllStringSubmatch(text, -1) {
