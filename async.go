@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
@@ -182,6 +183,9 @@ func (s *asyncBase[T]) drain(ctx context.Context, op string) error {
 		select {
 		case <-b.done:
 		case <-ctx.Done():
+			for i, g := range gs {
+				g.abandon(barriers[i])
+			}
 			return &opError{op, st.info().Name, fmt.Errorf("%w with %d emissions left", ctx.Err(), s.Pending())}
 		}
 	}
@@ -207,6 +211,15 @@ func (g *engine[T]) barrier() *barrier {
 		g.barriers = append(g.barriers, b)
 	}
 	return b
+}
+
+// abandon takes back a barrier that nobody waits for any more.
+func (g *engine[T]) abandon(b *barrier) {
+	g.mu.Lock()
+	defer g.unlock()
+	if i := slices.Index(g.barriers, b); i >= 0 {
+		g.barriers = slices.Delete(g.barriers, i, i+1)
+	}
 }
 
 // Close refuses emissions from now on, those that wait for room too, and

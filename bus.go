@@ -21,7 +21,8 @@ type Bus struct {
 	members   []member // in order of joining; under mu
 	observing []*Observer
 	tapping   []*tap
-	closing   bool                  // under mu
+	closing   bool                  // Close has been called; under mu
+	closed    bool                  // Close has found nothing left; under mu
 	observers atomic.Pointer[hooks] // made from observing; read by every emission
 }
 
@@ -29,7 +30,7 @@ type Bus struct {
 type member interface {
 	settings() *settings
 	Stats() SignalStats
-	tap(t *tap) (stop func() *Subscription)
+	tap(t *tap) (stop tapEnd)
 }
 
 // drainer is a member that has pending emissions.
@@ -128,12 +129,16 @@ func (b *Bus) joinLocked(m member) {
 		st.onBus.Store(false)
 		panic(fmt.Sprintf("signals: the bus has a %s signal of %s named %q already", other.settings().kind, other.settings().payload, st.name))
 	}
-	if b.closing {
+	d, _ := m.(drainer)
+	if b.closed {
 		st.onBus.Store(false)
-		if d, ok := m.(drainer); ok {
+		if d != nil {
 			d.shutAll()
 		}
 		return
+	}
+	if b.closing && d != nil {
+		d.guardAll() // made by a listener that is being drained, perhaps
 	}
 	b.members = append(b.members, m)
 	for _, t := range b.tapping {
@@ -153,21 +158,21 @@ func (b *Bus) inventLocked(st *settings) string {
 
 // left is told that a signal has been closed.
 func (b *Bus) left(st *settings) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.removeLocked(func(m member) bool { return m.settings() == st })
+	b.remove(func(m member) bool { return m.settings() == st })
 }
 
 // Remove takes the signal of that name off the bus and reports whether there
 // was one. The signal goes on working, but the bus no longer finds, observes,
 // drains or closes it, and the name is free.
 func (b *Bus) Remove(name string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.removeLocked(func(m member) bool { return m.settings().name == name })
+	return b.remove(func(m member) bool { return m.settings().name == name })
 }
 
-func (b *Bus) removeLocked(which func(member) bool) bool {
+func (b *Bus) remove(which func(member) bool) bool {
+	var untold []func()
+	defer tellAll(&untold) // after unlocking
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	i := slices.IndexFunc(b.members, which)
 	if i < 0 {
 		return false
@@ -176,9 +181,16 @@ func (b *Bus) removeLocked(which func(member) bool) bool {
 	m.settings().onBus.Store(false)
 	b.members = slices.Delete(b.members, i, i+1)
 	for _, t := range b.tapping {
-		t.off(m)
+		untold = append(untold, t.off(m))
 	}
 	return true
+}
+
+// tellAll tells observers what could not be told under a lock.
+func tellAll(untold *[]func()) {
+	for _, tell := range *untold {
+		tell()
+	}
 }
 
 // snapshot returns the members in order of joining.
@@ -276,15 +288,17 @@ func (b *Bus) drain(ctx context.Context, op string) error {
 				continue
 			}
 			empty = false
-			if err := d.Drain(ctx); err != nil {
-				return b.unfinished(op, ctx)
+			if d.Drain(ctx) != nil {
+				break // ctx has ended
 			}
 		}
-		if empty && acceptedBy(ds) == before {
+		if now := b.async(); empty && slices.Equal(ds, now) && acceptedBy(now) == before {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return b.unfinished(op, ctx)
+			if err := b.unfinished(op, ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -296,13 +310,17 @@ func acceptedBy(ds []drainer) (n uint64) {
 	return n
 }
 
-// unfinished is the error that names what is left.
+// unfinished is the error that names what is left, or nil if nothing was found,
+// perhaps because it moved from signal to signal meanwhile.
 func (b *Bus) unfinished(op string, ctx context.Context) error { //nolint:revive // ctx only for its error
 	var left []string
 	for _, d := range b.async() {
 		if n := d.Pending(); n > 0 {
 			left = append(left, fmt.Sprintf("%d of %q", n, d.settings().info().Name))
 		}
+	}
+	if left == nil {
+		return nil
 	}
 	return fmt.Errorf("signals: %s of bus: %w; emissions left: %s", op, ctx.Err(), strings.Join(left, ", "))
 }
@@ -329,6 +347,9 @@ func (b *Bus) Close(ctx context.Context) error {
 	if err := b.drain(ctx, "close"); err != nil {
 		return err
 	}
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
 	var errs []error
 	for _, d := range b.async() {
 		errs = append(errs, d.Close(ctx))
@@ -346,7 +367,7 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any)) *Sub
 	if fn == nil {
 		panic("signals: Tap: the function is nil")
 	}
-	t := &tap{bus: b, entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]func() *Subscription)}
+	t := &tap{bus: b, entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]tapEnd)}
 	t.fn = func(ctx context.Context, signal string, payload any) {
 		guard("Tap", func() { fn(ctx, signal, payload) })
 		t.calls.Add(1)
@@ -362,30 +383,40 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any)) *Sub
 
 type tapFunc = func(ctx context.Context, signal string, payload any)
 
+// tapEnd ends a tap on one signal. sub, if not nil, is what may still have a
+// call in flight; tell must be called when no mutex is held.
+type tapEnd = func() (sub *Subscription, tell func())
+
 // tap is a Tap on a bus: a registration on each of its signals.
 type tap struct {
 	bus     *Bus
 	fn      tapFunc
 	entry   uintptr
 	calls   atomic.Uint64
-	ends    map[member]func() *Subscription // end the tap on one signal; under bus.mu
-	leaving []*Subscription                 // ended, perhaps with a call in flight; under bus.mu
+	ends    map[member]tapEnd // end the tap on one signal; under bus.mu
+	leaving []*Subscription   // ended, perhaps with a call in flight; under bus.mu
 }
 
-// on and off must be called with bus.mu held.
+// on and off must be called with bus.mu held, what off returns without it.
 func (t *tap) on(m member) { t.ends[m] = m.tap(t) }
 
-func (t *tap) off(m member) {
-	if end := t.ends[m]; end != nil {
-		delete(t.ends, m)
-		if sub := end(); sub != nil {
-			t.leaving = append(slices.DeleteFunc(t.leaving, func(s *Subscription) bool { return !s.reg.busy() }), sub)
-		}
+func (t *tap) off(m member) (tell func()) {
+	end := t.ends[m]
+	if end == nil {
+		return func() {}
 	}
+	delete(t.ends, m)
+	sub, tell := end()
+	if sub != nil {
+		t.leaving = append(slices.DeleteFunc(t.leaving, func(s *Subscription) bool { return !s.reg.busy() }), sub)
+	}
+	return tell
 }
 
 func (t *tap) unsubscribe() bool {
 	b := t.bus
+	var untold []func()
+	defer tellAll(&untold)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := slices.Index(b.tapping, t)
@@ -394,7 +425,7 @@ func (t *tap) unsubscribe() bool {
 	}
 	b.tapping = slices.Delete(b.tapping, i, i+1)
 	for m := range t.ends {
-		t.off(m)
+		untold = append(untold, t.off(m))
 	}
 	return true
 }
@@ -417,7 +448,7 @@ func (t *tap) stats() ListenerStats {
 }
 
 // tap on an async signal: one more reader on each log.
-func (s *asyncBase[T]) tap(t *tap) func() *Subscription {
+func (s *asyncBase[T]) tap(t *tap) tapEnd {
 	st := s.conf.Load()
 	e := &entry[T]{sig: &s.baseSignal, st: st, fn: t.entry}
 	e.sub.reg = e
@@ -427,16 +458,17 @@ func (s *asyncBase[T]) tap(t *tap) func() *Subscription {
 		r.hidden = true
 	}
 	attach()
-	return func() *Subscription {
+	return func() (*Subscription, func()) {
+		var untold []dropNote
 		for _, r := range e.readers {
-			r.detach()
+			untold = append(untold, r.detach()...)
 		}
-		return &e.sub
+		return &e.sub, func() { st.tell(untold) }
 	}
 }
 
 // tap on a sync signal: one more function that its slow path calls first.
-func (b *baseSignal[T]) tap(t *tap) func() *Subscription {
+func (b *baseSignal[T]) tap(t *tap) tapEnd {
 	fn := t.fn
 	p := &fn
 	st := b.conf.Load()
@@ -451,8 +483,8 @@ func (b *baseSignal[T]) tap(t *tap) func() *Subscription {
 		st.taps.Store(&next)
 	}
 	edit(func(l []*tapFunc) []*tapFunc { return append(l, p) })
-	return func() *Subscription {
+	return func() (*Subscription, func()) {
 		edit(func(l []*tapFunc) []*tapFunc { return slices.DeleteFunc(l, func(q *tapFunc) bool { return q == p }) })
-		return nil
+		return nil, func() {}
 	}
 }

@@ -21,10 +21,11 @@ import (
 //	               ^     ^                                               ^
 //	       reader A: claimed 17..63, is at 40        readers B, C: next = end
 //
-// A chunk counts the cursors and claims in it, and the head goes back to the
-// pool when there are none left. So the log holds what is unfinished and at
-// most one chunk of what is finished; when all readers are idle, the finished
-// payloads of the tail are cleared too.
+// A chunk counts the cursors and the claims in it. The head leaves the log when
+// no cursor is left in it, and goes back to the pool when no claim is: a call
+// that is stuck holds its own payload, and not what came after it. So the log
+// holds what is unfinished and at most one chunk of what is finished; when all
+// readers are idle, the finished payloads of the tail are cleared too.
 //
 // All of it is under engine.mu but for two words of a reader: the worker of a
 // claim publishes the position that it is about to run in pos, and then looks
@@ -34,8 +35,12 @@ import (
 // worker had not passed, with the later ones then stopped by gone). Therefore
 // the remover drops what is behind pos, and leaves pos itself to the worker.
 
-// chunkBytes is about the size of a chunk.
-const chunkBytes = 4096
+// chunkBytes is about the size of a chunk, and maxSlots bounds the emissions
+// in it.
+const (
+	chunkBytes = 4096
+	maxSlots   = 256
+)
 
 // slot is one emission in the log: written under engine.mu before the end
 // passes it, then read by workers with a claim on it.
@@ -48,10 +53,12 @@ type slot[T any] struct {
 
 // chunk is a piece of the log.
 type chunk[T any] struct {
-	base  uint64    // position of slots[0]
-	next  *chunk[T] // under engine.mu
-	refs  int       // cursors and claims in it; under engine.mu
-	slots []slot[T]
+	base    uint64    // position of slots[0]
+	next    *chunk[T] // under engine.mu, as are the next three
+	cursors int       // in it
+	claims  int       // in it
+	off     bool      // it has left the log, with claims in it
+	slots   []slot[T]
 }
 
 // reader is one listener on one log.
@@ -75,7 +82,6 @@ type reader[T any] struct {
 	at       *chunk[T]  // where next is, or the chunk before if that is not there yet; nil before the first chunk
 	claims   []claim[T] // under way
 	done     uint64     // everything before is finished
-	trimmed  uint64     // KeepLatest: the end of the log when it was last trimmed
 	before   *reader[T] // neighbours in a list of its level
 	after    *reader[T]
 	lane     *lane[T]
@@ -162,7 +168,7 @@ func (g *engine[T]) extend() *chunk[T] {
 	c, _ := g.pool.Get().(*chunk[T])
 	if c == nil {
 		n := chunkBytes / int(unsafe.Sizeof(slot[T]{}))
-		c = &chunk[T]{slots: make([]slot[T], min(max(n, 8), 256))}
+		c = &chunk[T]{slots: make([]slot[T], min(max(n, 8), maxSlots))}
 	}
 	c.base = g.end
 	if g.tail == nil {
@@ -170,7 +176,7 @@ func (g *engine[T]) extend() *chunk[T] {
 		g.clean = g.end
 		for _, r := range g.readers { // they wait for the first chunk
 			r.at = c
-			c.refs++
+			c.cursors++
 		}
 	} else {
 		g.tail.next = c
@@ -190,21 +196,57 @@ func (g *engine[T]) follow(r *reader[T]) {
 		return
 	}
 	for r.next-r.at.base >= uint64(len(r.at.slots)) && r.at.next != nil {
-		r.at.refs--
+		r.at.cursors--
 		r.at = r.at.next
-		r.at.refs++
+		r.at.cursors++
 	}
 }
 
-// reclaim frees the chunks at the head that nobody needs.
+// reclaim takes the chunks off the head that no cursor is in.
 func (g *engine[T]) reclaim() {
-	for g.head != g.tail && g.head.refs == 0 {
+	for g.head != nil && g.head.cursors == 0 && (g.head != g.tail || len(g.readers) == 0) {
 		c := g.head
 		g.head = c.next
-		g.clean = max(g.clean, g.head.base)
-		clear(c.slots)
 		c.next = nil
-		g.pool.Put(c)
+		if g.head == nil {
+			g.tail = nil
+		} else {
+			g.clean = max(g.clean, g.head.base)
+		}
+		if c.claims == 0 {
+			g.recycle(c)
+		} else {
+			c.off = true
+			g.strip(c)
+		}
+	}
+}
+
+// recycle puts a chunk that nobody needs into the pool.
+func (g *engine[T]) recycle(c *chunk[T]) {
+	clear(c.slots)
+	c.off = false
+	g.pool.Put(c)
+}
+
+// strip clears a chunk but for what is claimed.
+func (g *engine[T]) strip(c *chunk[T]) {
+	var claimed [maxSlots]bool
+	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
+		for _, r := range rs {
+			for i := range r.claims {
+				if cl := &r.claims[i]; cl.c == c {
+					for p := cl.from; p < cl.to; p++ {
+						claimed[p-c.base] = true
+					}
+				}
+			}
+		}
+	}
+	for i := range c.slots {
+		if !claimed[i] {
+			c.slots[i] = slot[T]{}
+		}
 	}
 }
 
@@ -246,7 +288,7 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 		g.arm()
 	}
 	r.next = cl.to
-	cl.c.refs++
+	cl.c.claims++
 	g.claims++
 	r.claims = append(r.claims, cl)
 	r.pos.Store(cl.from)
@@ -274,7 +316,9 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64) {
 	if at < cl.to {
 		g.drop(r, cl.c, at, cl.to)
 	}
-	cl.c.refs--
+	if cl.c.claims--; cl.c.claims == 0 && cl.c.off {
+		g.recycle(cl.c)
+	}
 	g.advance(r)
 	if r.gone.Load() {
 		if len(r.claims) == 0 {
@@ -381,12 +425,13 @@ func (g *engine[T]) attach(r *reader[T], priority int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
+		r.h = nil // never called
 		return
 	}
 	r.attached = true
-	r.next, r.done, r.trimmed = g.end, g.end, g.end
+	r.next, r.done = g.end, g.end
 	if r.at = g.tail; r.at != nil {
-		r.at.refs++
+		r.at.cursors++
 	}
 	r.place = len(g.readers)
 	g.readers = append(g.readers, r)
@@ -398,13 +443,14 @@ func (g *engine[T]) attach(r *reader[T], priority int) {
 }
 
 // detach takes a reader off the log: no further call of it starts, and what is
-// pending for it is dropped but for a call in flight.
-func (r *reader[T]) detach() {
+// pending for it is dropped but for a call in flight. The caller, which holds
+// baseSignal.mu or Bus.mu, must tell the observers what is returned later.
+func (r *reader[T]) detach() (untold []dropNote) {
 	g := r.g
 	g.mu.Lock()
-	defer g.unlock()
+	defer func() { untold = g.unlockUntold() }()
 	if !r.attached {
-		return
+		return nil
 	}
 	r.attached = false
 	r.gone.Store(true)
@@ -428,7 +474,7 @@ func (r *reader[T]) detach() {
 	}
 	g.discard(r, g.end)
 	if r.at != nil {
-		r.at.refs--
+		r.at.cursors--
 		r.at = nil
 	}
 	g.leave(r)
@@ -438,15 +484,13 @@ func (r *reader[T]) detach() {
 		r.h = nil
 	}
 	g.advance(r)
-	if len(g.readers) == 0 {
-		g.head, g.tail = nil, nil // a claim still under way keeps its own chunk
-	}
 	if r.pull != nil {
 		wake(r.pull)
 	}
 	g.reclaim()
 	g.admit()
 	g.rest()
+	return nil
 }
 
 // forget lets go of a removed reader whose last claim has ended.
@@ -460,14 +504,18 @@ func (g *engine[T]) forget(r *reader[T]) {
 	r.h = nil
 }
 
-// under returns the lowest position that r has not finished, with its claims
-// counted to the call under way.
+// under returns the position from which r has finished none: a claim that its
+// cursor follows on counts, to the call under way.
 func (r *reader[T]) under() uint64 {
-	if r.conc == 1 && len(r.claims) == 1 {
+	if r.follows() && len(r.claims) == 1 {
 		return r.pos.Load()
 	}
 	return r.next
 }
+
+// follows reports whether the cursor is always at the end of the claim, if
+// there is one: nothing is dropped and no other claim made in between.
+func (r *reader[T]) follows() bool { return r.conc == 1 && r.maxLag == 0 }
 
 // unfinished counts the pending emissions: the union over the readers of what
 // each has not finished. It must be called with g.mu held.
@@ -511,7 +559,7 @@ func (r *reader[T]) addStats(s *ListenerStats) {
 	s.InFlight += len(r.claims)
 	if r.attached {
 		s.Lag += int(g.end - r.under())
-		if r.conc > 1 {
+		if !r.follows() {
 			s.Lag += len(r.claims)
 		}
 	}

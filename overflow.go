@@ -65,6 +65,7 @@ func (g *engine[T]) offerGated(ctx, forListeners context.Context, payload T, w *
 		return g.refuse(ErrOverflow)
 	}
 	g.append(forListeners, payload, w)
+	g.admit() // MaxLag may have made room
 	g.unlock()
 	return nil
 }
@@ -152,12 +153,9 @@ func (g *engine[T]) trim(r *reader[T]) {
 		keep := n
 		if r.policy == KeepLatest {
 			// Seen one by one: at n+1 waiting only the newest is kept, and
-			// then n more bring it there again. Those up to trimmed were
-			// seen before.
-			seen := max(r.trimmed, r.next) - r.next
-			keep = 1 + (seen+(waits-seen)-(n+1))%n
+			// then n more bring it there again.
+			keep = 1 + (waits-n-1)%n
 		}
 		g.discard(r, g.end-keep)
 	}
-	r.trimmed = g.end
 }

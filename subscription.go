@@ -199,14 +199,16 @@ func (e *entry[T]) claimOnce() bool {
 }
 
 func (e *entry[T]) unsubscribe() bool {
+	var untold []dropNote
 	ok := e.sig.remove(e, func() {
 		for _, r := range e.readers {
-			r.detach()
+			untold = append(untold, r.detach()...)
 		}
 	})
 	if !ok {
 		return false
 	}
+	e.st.tell(untold)
 	e.untilMu.Lock()
 	e.gone = true
 	stops := e.stops

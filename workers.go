@@ -181,6 +181,14 @@ func wake(c chan struct{}) {
 // unlock releases g.mu, and then does what must not be done under it: start a
 // worker if there is work that none will look for, and tell observers of drops.
 func (g *engine[T]) unlock() {
+	if notes := g.unlockUntold(); notes != nil {
+		g.st.tell(notes)
+	}
+}
+
+// unlockUntold is unlock for a caller that holds another mutex too: it must
+// tell the observers what is returned when it has released that.
+func (g *engine[T]) unlockUntold() []dropNote {
 	start := g.ready > 0 && g.spare == 0 && g.another()
 	notes := g.notes
 	g.notes = nil
@@ -188,11 +196,14 @@ func (g *engine[T]) unlock() {
 	if start {
 		go g.start()
 	}
-	if notes != nil {
-		hk := g.st.hooks()
-		for _, n := range notes {
-			hk.drop(n.l, n.n)
-		}
+	return notes
+}
+
+// tell tells the observers of drops.
+func (st *settings) tell(notes []dropNote) {
+	hk := st.hooks()
+	for _, n := range notes {
+		hk.drop(n.l, n.n)
 	}
 }
 
