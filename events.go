@@ -76,6 +76,7 @@ func (l *loop[T]) claim() bool {
 		return false
 	}
 	g.unlist(r)
+	g.answered(r)
 	if r.next == g.end {
 		g.enlist(r) // idle: an emission makes it ready, and a worker wakes us
 		l.over = g.closed
@@ -83,6 +84,14 @@ func (l *loop[T]) claim() bool {
 	}
 	l.cl = g.claim(r)
 	return true
+}
+
+// answered notes that an Events loop which was woken has come.
+func (g *engine[T]) answered(r *reader[T]) {
+	if r.called {
+		r.called = false
+		g.called--
+	}
 }
 
 // body runs the body of the range for the claimed emission. A panic in it goes

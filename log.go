@@ -78,6 +78,7 @@ type reader[T any] struct {
 
 	// The rest is under engine.mu.
 	attached bool
+	called   bool       // Events: woken for what it has not claimed yet
 	next     uint64     // the cursor
 	at       *chunk[T]  // where next is, or the chunk before if that is not there yet; nil before the first chunk
 	claims   []claim[T] // under way
@@ -252,7 +253,7 @@ func (g *engine[T]) strip(c *chunk[T]) {
 
 // rest clears the finished payloads when nothing is unfinished.
 func (g *engine[T]) rest() {
-	if g.ready > 0 || g.claims > 0 {
+	if g.ready > 0 || g.called > 0 || g.claims > 0 {
 		return
 	}
 	if c := g.tail; c != nil && g.clean < g.end {
@@ -455,6 +456,7 @@ func (r *reader[T]) detach() (untold []dropNote) {
 	r.attached = false
 	r.gone.Store(true)
 	g.unlist(r)
+	g.answered(r)
 	last := g.readers[len(g.readers)-1]
 	g.readers[r.place], last.place = last, r.place
 	g.readers[len(g.readers)-1] = nil
