@@ -62,12 +62,13 @@ func (s *asyncBase[T]) shutAll() {
 // signal's own options override; those that only async signals have are left
 // out for sync ones.
 func NewBus(defaults ...Option) *Bus {
-	c := config{}
-	for _, o := range defaults {
-		applyOption(&c, o)
-	}
+	var c config
+	c.apply(defaults)
 	if c.name != "" || c.bus != nil {
-		panic("signals: NewBus: Name and OnBus make no sense as defaults of a bus")
+		c.wrong("Name and OnBus make no sense as defaults of a bus")
+	}
+	if c.fault != "" {
+		panic("signals: NewBus: " + c.fault)
 	}
 	return &Bus{defaults: slices.Clone(defaults)}
 }

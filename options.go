@@ -28,25 +28,29 @@ type config struct {
 	maxWorkers int
 	slowAfter  time.Duration
 	asyncOnly  string // an option seen that only async signals have
+	fault      string // what makes no sense, the first of it; told where there is a signal to name
 }
 
 // configure applies the bus's defaults, then opts, and panics on what makes
 // no sense for that kind of signal.
-func configure(kind Kind, opts []Option) config {
+func configure[T any](kind Kind, opts []Option) config {
 	var c config
 	if b := busOf(opts); b != nil {
-		for _, o := range b.defaults {
-			applyOption(&c, o)
-		}
+		c.apply(b.defaults)
 		if kind == KindSync { // defaults serve signals of every kind
 			c.capacity, c.overflow, c.maxWorkers, c.asyncOnly = 0, Block, 0, ""
 		}
 	}
-	for _, o := range opts {
-		applyOption(&c, o)
-	}
+	c.apply(opts)
 	if kind == KindSync && c.asyncOnly != "" {
-		panic(fmt.Sprintf("signals: %s is an option of async signals; sync signal %q cannot have it", c.asyncOnly, c.name))
+		c.wrong("%s is an option of async signals", c.asyncOnly)
+	}
+	if c.fault != "" {
+		name := c.name
+		if name == "" {
+			name = typeName[T]()
+		}
+		panic(fmt.Sprintf("signals: %s signal %q: %s", kind, name, c.fault))
 	}
 	return c
 }
@@ -54,28 +58,41 @@ func configure(kind Kind, opts []Option) config {
 // busOf returns the bus that opts name, or nil.
 func busOf(opts []Option) *Bus {
 	var c config
-	for _, o := range opts {
-		applyOption(&c, o)
-	}
+	c.apply(opts)
 	return c.bus
 }
 
-func applyOption(c *config, o Option) {
-	if o == nil {
-		panic("signals: an Option is nil; leave it out")
+func (c *config) apply(opts []Option) {
+	for _, o := range opts {
+		if o == nil {
+			c.wrong("an Option is nil; leave it out")
+			continue
+		}
+		o(c)
 	}
-	o(c)
+}
+
+// wrong notes what makes no sense.
+func (c *config) wrong(format string, args ...any) {
+	if c.fault == "" {
+		c.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// wrongOption is an option that makes no sense, whatever the signal.
+func wrongOption(format string, args ...any) Option {
+	return func(c *config) { c.wrong(format, args...) }
 }
 
 // Name names the signal in errors, logs, stats and on its bus. Without it a
 // signal is called by its payload type and the site of its first registration.
 func Name(name string) Option {
 	if name == "" {
-		panic(`signals: Name(""): give a name or leave the option out`)
+		return wrongOption(`Name(""): give a name or leave the option out`)
 	}
 	return func(c *config) {
 		if c.name != "" && c.name != name {
-			panic(fmt.Sprintf("signals: two names for one signal: %q and %q", c.name, name))
+			c.wrong("two names for one signal: %q and %q", c.name, name)
 		}
 		c.name = name
 	}
@@ -86,11 +103,11 @@ func Name(name string) Option {
 // that is taken on b panics.
 func OnBus(b *Bus) Option {
 	if b == nil {
-		panic("signals: OnBus(nil): give a bus or leave the option out")
+		return wrongOption("OnBus(nil): give a bus or leave the option out")
 	}
 	return func(c *config) {
 		if c.bus != nil && c.bus != b {
-			panic("signals: OnBus twice: a signal is on one bus only")
+			c.wrong("OnBus twice: a signal is on one bus only")
 		}
 		c.bus = b
 	}
@@ -103,7 +120,7 @@ func OnBus(b *Bus) Option {
 // level Error. A handler that panics is logged.
 func OnFailure(handler func(context.Context, Failure)) Option {
 	if handler == nil {
-		panic("signals: OnFailure(nil): give a handler or leave the option out; failures are logged without one")
+		return wrongOption("OnFailure(nil): give a handler or leave the option out; failures are logged without one")
 	}
 	return func(c *config) { c.onFailure = handler }
 }
@@ -111,7 +128,7 @@ func OnFailure(handler func(context.Context, Failure)) Option {
 // Logger sets where the signal logs; slog.Default() without it.
 func Logger(l *slog.Logger) Option {
 	if l == nil {
-		panic("signals: Logger(nil): give a logger or leave the option out")
+		return wrongOption("Logger(nil): give a logger or leave the option out")
 	}
 	return func(c *config) { c.logger = l }
 }
@@ -131,7 +148,7 @@ func Counted() Option {
 // InitialCapacity makes room for n listeners at the first registration.
 func InitialCapacity(n int) Option {
 	if n < 0 {
-		panic(fmt.Sprintf("signals: InitialCapacity(%d): want 0 or more", n))
+		return wrongOption("InitialCapacity(%d): want 0 or more", n)
 	}
 	return func(c *config) { c.initialCap = n }
 }
@@ -141,7 +158,7 @@ func InitialCapacity(n int) Option {
 // (7, 17, 37, ... 87,719) and then doubles.
 func Growth(policy func(currentCap int) int) Option {
 	if policy == nil {
-		panic("signals: Growth(nil): give a policy or leave the option out")
+		return wrongOption("Growth(nil): give a policy or leave the option out")
 	}
 	return func(c *config) { c.growth = policy }
 }
@@ -163,10 +180,10 @@ const (
 // shard of a sharded one). Without it there is no bound.
 func Capacity(n int, whenFull Overflow) Option {
 	if n < 1 {
-		panic(fmt.Sprintf("signals: Capacity(%d): want 1 or more", n))
+		return wrongOption("Capacity(%d): want 1 or more", n)
 	}
 	if whenFull != Block && whenFull != Reject {
-		panic(fmt.Sprintf("signals: Capacity(%d, %d): want Block or Reject", n, whenFull))
+		return wrongOption("Capacity(%d, %d): want Block or Reject", n, whenFull)
 	}
 	return func(c *config) { c.capacity, c.overflow, c.asyncOnly = n, whenFull, "Capacity" }
 }
@@ -178,7 +195,7 @@ func Capacity(n int, whenFull Overflow) Option {
 // n blocked calls make the other listeners wait.
 func MaxWorkers(n int) Option {
 	if n < 1 {
-		panic(fmt.Sprintf("signals: MaxWorkers(%d): want 1 or more", n))
+		return wrongOption("MaxWorkers(%d): want 1 or more", n)
 	}
 	return func(c *config) { c.maxWorkers, c.asyncOnly = n, "MaxWorkers" }
 }
@@ -190,7 +207,7 @@ func MaxWorkers(n int) Option {
 // of the clock a call (sync: an emission).
 func SlowAfter(d time.Duration) Option {
 	if d <= 0 {
-		panic(fmt.Sprintf("signals: SlowAfter(%v): want a positive duration", d))
+		return wrongOption("SlowAfter(%v): want a positive duration", d)
 	}
 	return func(c *config) { c.slowAfter = d }
 }
@@ -210,17 +227,30 @@ type listenerConfig struct {
 	maxLag      int
 	lagPolicy   LagPolicy
 	asyncOnly   string
+	fault       string // what makes no sense, the first of it; told where there is a signal to name
+}
+
+// wrong notes what makes no sense.
+func (c *listenerConfig) wrong(format string, args ...any) {
+	if c.fault == "" {
+		c.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// wrongListenerOption is an option that makes no sense, whatever the signal.
+func wrongListenerOption(format string, args ...any) ListenerOption {
+	return func(c *listenerConfig) { c.wrong(format, args...) }
 }
 
 // Key names the listener: unique among those of its signal, and usable with
 // RemoveListener and HasKey.
 func Key(key string) ListenerOption {
 	if key == "" {
-		panic(`signals: Key(""): give a key or leave the option out`)
+		return wrongListenerOption(`Key(""): give a key or leave the option out`)
 	}
 	return func(c *listenerConfig) {
 		if c.key != "" {
-			panic(fmt.Sprintf("signals: two keys for one listener: %q and %q", c.key, key))
+			c.wrong("two keys for one listener: %q and %q", c.key, key)
 		}
 		c.key = key
 	}
@@ -235,7 +265,7 @@ func Once() ListenerOption { return func(c *listenerConfig) { c.once = true } }
 // panic in pass is a failure of the listener. Several filters must all pass.
 func Filter[T any](pass func(T) bool) ListenerOption {
 	if pass == nil {
-		panic("signals: Filter(nil): give a function or leave the option out")
+		return wrongListenerOption("Filter(nil): give a function or leave the option out")
 	}
 	return func(c *listenerConfig) { c.filters = append(c.filters, pass) }
 }
@@ -257,11 +287,11 @@ func Until(ctx context.Context) ListenerOption {
 // In makes the registration part of a scope: scope.Close removes it.
 func In(scope *Scope) ListenerOption {
 	if scope == nil {
-		panic("signals: In(nil): give a scope or leave the option out")
+		return wrongListenerOption("In(nil): give a scope or leave the option out")
 	}
 	return func(c *listenerConfig) {
 		if c.scope != nil && c.scope != scope {
-			panic("signals: In twice: a registration is in one scope only")
+			c.wrong("In twice: a registration is in one scope only")
 		}
 		c.scope = scope
 	}
@@ -272,7 +302,7 @@ func In(scope *Scope) ListenerOption {
 // before the next.
 func Concurrency(n int) ListenerOption {
 	if n < 1 {
-		panic(fmt.Sprintf("signals: Concurrency(%d): want 1 or more", n))
+		return wrongListenerOption("Concurrency(%d): want 1 or more", n)
 	}
 	return func(c *listenerConfig) { c.concurrency, c.asyncOnly = n, "Concurrency" }
 }
@@ -293,10 +323,10 @@ const (
 // those that wait; emissions that its Filter will turn away are.
 func MaxLag(n int, policy LagPolicy) ListenerOption {
 	if n < 1 {
-		panic(fmt.Sprintf("signals: MaxLag(%d): want 1 or more", n))
+		return wrongListenerOption("MaxLag(%d): want 1 or more", n)
 	}
 	if policy != DropOldest && policy != KeepLatest {
-		panic(fmt.Sprintf("signals: MaxLag(%d, %d): want DropOldest or KeepLatest", n, policy))
+		return wrongListenerOption("MaxLag(%d, %d): want DropOldest or KeepLatest", n, policy)
 	}
 	return func(c *listenerConfig) { c.maxLag, c.lagPolicy, c.asyncOnly = n, policy, "MaxLag" }
 }

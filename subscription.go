@@ -100,19 +100,23 @@ func newEntry[T any](b *baseSignal[T], st *settings, call string, h *handler[T],
 	var c listenerConfig
 	for _, o := range opts {
 		if o == nil {
-			panic(fmt.Sprintf("signals: %s on %q: a ListenerOption is nil; leave it out", call, st.info().Name))
+			c.wrong("a ListenerOption is nil; leave it out")
+			continue
 		}
 		o(&c)
 	}
 	for _, f := range c.filters {
 		pass, ok := f.(func(T) bool)
 		if !ok {
-			panic(fmt.Sprintf("signals: %s on %q: the Filter is a %T, the payload a %s; want a func(%[4]s) bool", call, st.info().Name, f, st.payload))
+			c.wrong("the Filter is a %T, the payload a %s; want a func(%[2]s) bool", f, st.payload)
 		}
 		h.filters = append(h.filters, pass)
 	}
 	if st.kind == KindSync && c.asyncOnly != "" {
-		panic(fmt.Sprintf("signals: %s on %q: %s is an option of async signals", call, st.info().Name, c.asyncOnly))
+		c.wrong("%s is an option of async signals", c.asyncOnly)
+	}
+	if c.fault != "" {
+		panic(fmt.Sprintf("signals: %s on %q: %s", call, st.info().Name, c.fault))
 	}
 	h.until, h.once = c.until, c.once
 	e := &entry[T]{sig: b, st: st, key: c.key, priority: c.priority, fn: v.Pointer(), scope: c.scope}
