@@ -1,0 +1,231 @@
+package inspector
+
+import "time"
+
+// Snapshot is what snapshot.json and events say.
+type Snapshot struct {
+	Time     time.Time `json:"time"`
+	Interval float64   `json:"interval_seconds"` // what the rates are over; 0: there are none yet
+	Totals   Totals    `json:"totals"`           // of all signals
+	Matching int       `json:"matching"`         // signals that were asked for, before limit and offset
+	Signals  []Signal  `json:"signals"`
+}
+
+// Totals are sums over all signals of the bus.
+type Totals struct {
+	Signals     int     `json:"signals"`
+	Listeners   int     `json:"listeners"`
+	Emissions   uint64  `json:"emissions"`
+	Deliveries  uint64  `json:"deliveries"`
+	Failures    uint64  `json:"failures"`
+	Panics      uint64  `json:"panics"`
+	Drops       uint64  `json:"drops"`
+	Refusals    uint64  `json:"refusals"`
+	Pending     int     `json:"pending"`
+	Workers     int     `json:"workers"`
+	EmitRate    float64 `json:"emit_rate"`    // emissions a second
+	DeliverRate float64 `json:"deliver_rate"` // deliveries a second
+	FailRate    float64 `json:"fail_rate"`    // failures a second
+	Errors      int     `json:"errors"`       // findings of the diagnosis, by severity
+	Warnings    int     `json:"warnings"`
+}
+
+// Signal is one signal of the bus. Counts are since it was made.
+type Signal struct {
+	Name         string     `json:"name"`
+	Kind         string     `json:"kind"`    // sync, async, sharded
+	Payload      string     `json:"payload"` // payload type
+	Site         string     `json:"site"`    // file:line that made it
+	Status       Status     `json:"status"`  // the worst of its own and its listeners'
+	Emissions    uint64     `json:"emissions"`
+	Deliveries   uint64     `json:"deliveries"`
+	Failures     uint64     `json:"failures"` // panics among them
+	Panics       uint64     `json:"panics"`
+	Drops        uint64     `json:"drops"`
+	Refusals     uint64     `json:"refusals"`
+	OverCapacity uint64     `json:"over_capacity"`
+	Pending      int        `json:"pending"`
+	Workers      int        `json:"workers"`
+	Closed       bool       `json:"closed"`
+	EmitRate     float64    `json:"emit_rate"` // a second, as are the other rates
+	DeliverRate  float64    `json:"deliver_rate"`
+	FailRate     float64    `json:"fail_rate"`
+	DropRate     float64    `json:"drop_rate"`
+	P99          float64    `json:"p99_seconds"` // of its slowest listener
+	History      *History   `json:"history,omitempty"`
+	Listeners    []Listener `json:"listeners"` // in calling order
+}
+
+// Listener is one listener of a signal.
+type Listener struct {
+	ID         string   `json:"id"`       // unique within the signal
+	Key        string   `json:"key"`      // or ""
+	Function   string   `json:"function"` // such as shop.(*Stock).reserve
+	Site       string   `json:"site"`     // file:line of the registration
+	Priority   int      `json:"priority"`
+	Status     Status   `json:"status"`
+	Deliveries uint64   `json:"deliveries"`
+	Failures   uint64   `json:"failures"`
+	Panics     uint64   `json:"panics"`
+	Drops      uint64   `json:"drops"`
+	Lag        int      `json:"lag"`
+	InFlight   int      `json:"in_flight"`
+	Running    float64  `json:"running_seconds"` // how long the oldest call under way has run, as far as is known
+	Rate       float64  `json:"rate"`            // deliveries a second
+	FailRate   float64  `json:"fail_rate"`
+	DropRate   float64  `json:"drop_rate"`
+	P50        float64  `json:"p50_seconds"` // of sampled calls, an upper bound; 0: none sampled
+	P99        float64  `json:"p99_seconds"`
+	Max        float64  `json:"max_seconds"`
+	Sampled    uint64   `json:"sampled"` // calls that the durations are of
+	History    *History `json:"history,omitempty"`
+}
+
+// Name returns the key, or the function of a listener without one.
+func (l *Listener) Name() string {
+	if l.Key != "" {
+		return l.Key
+	}
+	return l.Function
+}
+
+// History is the recent past, oldest first, a point a snapshot: about one a
+// second while somebody looks.
+type History struct {
+	Rates    []float64 `json:"rates"`     // emissions of a signal, deliveries of a listener, a second
+	Failures []float64 `json:"fail_rate"` // a second
+	Waiting  []int     `json:"waiting"`   // pending of a signal, lag of a listener
+}
+
+// Status is how a signal or listener is doing.
+type Status string
+
+// The statuses, the worst first.
+const (
+	StatusStuck    Status = "stuck"    // a call has run longer than StuckAfter
+	StatusFailing  Status = "failing"  // failed in the last minute
+	StatusLagging  Status = "lagging"  // more comes in than goes out
+	StatusDropping Status = "dropping" // dropped or refused in the last minute
+	StatusUnheard  Status = "unheard"  // emitted with nobody listening
+	StatusOK       Status = "ok"
+	StatusSilent   Status = "silent" // never emitted, never called
+)
+
+// Diagnosis is what diagnosis.json says.
+type Diagnosis struct {
+	Time     time.Time `json:"time"`
+	Healthy  bool      `json:"healthy"` // no error and no warning
+	Findings []Finding `json:"findings"`
+}
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities, the worst first.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+	SeverityInfo    Severity = "info"
+)
+
+// The kinds of finding.
+const (
+	FindingStuck    = "stuck"    // a call does not come back
+	FindingFailing  = "failing"  // failures in the last minute
+	FindingLag      = "lag"      // lag that grows
+	FindingDrops    = "drops"    // a listener with MaxLag missed emissions
+	FindingRefusals = "refusals" // emissions were not accepted
+	FindingOver     = "over"     // emissions accepted above Capacity
+	FindingUnheard  = "unheard"  // emitted with nobody listening
+	FindingSilent   = "silent"   // a listener that was never called
+)
+
+// Finding is one thing that the diagnosis found.
+type Finding struct {
+	Kind     string   `json:"kind"`
+	Severity Severity `json:"severity"`
+	Signal   string   `json:"signal"`
+	Listener string   `json:"listener,omitempty"`        // its ID
+	Name     string   `json:"name,omitempty"`            // its key or function
+	Function string   `json:"function,omitempty"`        //
+	Site     string   `json:"site,omitempty"`            // of the listener, or of the signal
+	Text     string   `json:"text"`                      // one sentence for people
+	Running  float64  `json:"running_seconds,omitempty"` // of a stuck call
+	Count    uint64   `json:"count,omitempty"`           // failures, lag, drops, refusals, emissions
+	Stacks   []string `json:"stacks,omitempty"`          // of a stuck listener, on request
+}
+
+// FailureLog is what failures.json says.
+type FailureLog struct {
+	Total    uint64    `json:"total"` // since the inspector was made
+	Failures []Failure `json:"failures"`
+}
+
+// Failure is one failure of a listener, or one refused Emit.
+type Failure struct {
+	Time     time.Time `json:"time"`
+	Signal   string    `json:"signal"`
+	Key      string    `json:"key,omitempty"`
+	Function string    `json:"function,omitempty"` // "" for a refused emission
+	Site     string    `json:"site,omitempty"`
+	Error    string    `json:"error"`
+	Panic    bool      `json:"panic,omitempty"`
+	Stack    string    `json:"stack,omitempty"`   // of a panic
+	Payload  string    `json:"payload,omitempty"` // with Payloads, for who may see it
+}
+
+// Tail is what payloads.json says: the last payloads of a signal, newest first.
+type Tail struct {
+	Signal   string    `json:"signal"`
+	Payloads []Payload `json:"payloads"`
+}
+
+// Payload is one emission.
+type Payload struct {
+	Time time.Time `json:"time"`
+	Text string    `json:"text"` // cut off where it is long
+}
+
+// Stacks is what stacks.json says: the goroutines that are inside a listener.
+type Stacks struct {
+	Signal   string   `json:"signal"`
+	Listener string   `json:"listener"`
+	Stacks   []string `json:"stacks"`
+	// Shared says that other listeners have the same function, so that some
+	// of the goroutines may be theirs.
+	Shared bool `json:"shared,omitempty"`
+}
+
+// Graph is what graph.json says: who emits what, and who listens.
+type Graph struct {
+	Nodes   []Node `json:"nodes"`
+	Edges   []Edge `json:"edges"`
+	Omitted int    `json:"omitted,omitempty"` // signals left out by limit
+}
+
+// The types of node.
+const (
+	NodeCallSite = "call_site" // code that was seen to emit
+	NodeSignal   = "signal"
+	NodeListener = "listener"
+	NodeMore     = "more" // stands for the listeners of a signal that have no node
+)
+
+// Node is a call site, a signal or a listener.
+type Node struct {
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	Label  string `json:"label"`
+	Detail string `json:"detail,omitempty"` // file:line, or the kind of signal
+	Signal string `json:"signal,omitempty"` // the signal, of it and of its listeners
+	Status Status `json:"status"`
+	Note   string `json:"note,omitempty"` // what is the matter: "stuck for 12s"
+}
+
+// Edge is a path of emissions: from a call site, or a listener that emits, to
+// a signal, and from a signal to a listener.
+type Edge struct {
+	From string  `json:"from"`
+	To   string  `json:"to"`
+	Rate float64 `json:"rate"` // a second; of emitting code an estimate
+}
