@@ -187,6 +187,13 @@ func (g *engine[T]) extend() *chunk[T] {
 		g.trim(r)
 	}
 	g.reclaim()
+	if len(g.bounded) > 0 && g.head != c {
+		low := g.end
+		for _, r := range g.readers {
+			low = min(low, r.next)
+		}
+		g.strip(g.head, low)
+	}
 	return c
 }
 
@@ -196,10 +203,15 @@ func (g *engine[T]) follow(r *reader[T]) {
 	if r.at == nil {
 		return
 	}
+	left := false
 	for r.next-r.at.base >= uint64(len(r.at.slots)) && r.at.next != nil {
 		r.at.cursors--
 		r.at = r.at.next
 		r.at.cursors++
+		left = true
+	}
+	if left { // now, since the call that is to come may not end
+		g.reclaim()
 	}
 }
 
@@ -218,7 +230,7 @@ func (g *engine[T]) reclaim() {
 			g.recycle(c)
 		} else {
 			c.off = true
-			g.strip(c)
+			g.strip(c, c.base+uint64(len(c.slots)))
 		}
 	}
 }
@@ -230,8 +242,9 @@ func (g *engine[T]) recycle(c *chunk[T]) {
 	g.pool.Put(c)
 }
 
-// strip clears a chunk but for what is claimed.
-func (g *engine[T]) strip(c *chunk[T]) {
+// strip clears what no cursor will come to in a chunk, the positions before
+// low, but for what is claimed.
+func (g *engine[T]) strip(c *chunk[T], low uint64) {
 	var claimed [maxSlots]bool
 	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
 		for _, r := range rs {
@@ -245,7 +258,7 @@ func (g *engine[T]) strip(c *chunk[T]) {
 		}
 	}
 	for i := range c.slots {
-		if !claimed[i] {
+		if c.base+uint64(i) < low && !claimed[i] {
 			c.slots[i] = slot[T]{}
 		}
 	}
@@ -474,17 +487,17 @@ func (r *reader[T]) detach() (untold []dropNote) {
 			cl.to = p
 		}
 	}
-	if len(r.claims) > 0 { // before anything is cleared: the call in flight needs its slot
-		g.leaving = append(g.leaving, r)
-	} else {
-		r.h = nil
-	}
 	g.discard(r, g.end)
 	if r.at != nil {
 		r.at.cursors--
 		r.at = nil
 	}
 	g.leave(r)
+	if len(r.claims) > 0 {
+		g.leaving = append(g.leaving, r)
+	} else {
+		r.h = nil
+	}
 	g.advance(r)
 	if r.pull != nil {
 		wake(r.pull)
