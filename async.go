@@ -110,7 +110,7 @@ func (s *asyncBase[T]) emit(g *engine[T], ctx context.Context, payload T) { //no
 }
 
 func (s *asyncBase[T]) offer(g *engine[T], ctx context.Context, payload T) error { //nolint:revive // as emit
-	hk := g.st.hooks()
+	hk := g.st.hooks(emitting)
 	if len(hk) == 0 {
 		return g.offer(ctx, detached(ctx), payload, nil)
 	}
@@ -124,7 +124,7 @@ func (s *asyncBase[T]) emitWait(g *engine[T], ctx context.Context, payload T) er
 	if insideOf(g.st.id) {
 		return &opError{"EmitWait on", g.st.info().Name, ErrWouldDeadlock}
 	}
-	hk := g.st.hooks()
+	hk := g.st.hooks(emitting)
 	seen := ctx
 	if len(hk) > 0 {
 		seen = hk.emitBegin(ctx, g.st.info())

@@ -21,9 +21,9 @@ type Bus struct {
 	members   []member // in order of joining; under mu
 	observing []*Observer
 	tapping   []*tap
-	closing   bool                  // Close has been called; under mu
-	closed    bool                  // Close has found nothing left; under mu
-	observers atomic.Pointer[hooks] // made from observing; read by every emission
+	closing   bool                   // Close has been called; under mu
+	closed    bool                   // Close has found nothing left; under mu
+	observers atomic.Pointer[staged] // made from observing; read by every emission
 }
 
 // member is a signal of any kind and payload type.
@@ -248,11 +248,11 @@ func (b *Bus) Observe(o Observer) (stop func()) {
 }
 
 func (b *Bus) publishLocked() {
-	h := make(hooks, len(b.observing))
+	observers := make([]Observer, len(b.observing))
 	for i, o := range b.observing {
-		h[i] = *o
+		observers[i] = *o
 	}
-	b.observers.Store(&h)
+	b.observers.Store(newStaged(observers))
 }
 
 // runs reports whether the calling goroutine is running a listener of an async
@@ -358,17 +358,17 @@ func (b *Bus) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Tap calls fn for every emission on every signal of the bus, those that join
-// later too, until the subscription ends: for tracing and debugging, not for
-// work. On a sync signal fn runs in the emitter before the listeners. On an
+// Tap calls fn for every emission on every signal of the bus, or on those with
+// the given names, those that join later too, until the subscription ends: for
+// tracing and debugging, not for work. On a sync signal fn runs in the emitter before the listeners. On an
 // async signal it is one more listener, which counts for Drain and Capacity
 // but not in Len or Keys. It may be called from several goroutines at once. A
 // panic in it is logged.
-func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any)) *Subscription {
+func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), names ...string) *Subscription {
 	if fn == nil {
 		panic("signals: Tap: the function is nil")
 	}
-	t := &tap{bus: b, entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]tapEnd)}
+	t := &tap{bus: b, names: slices.Clone(names), entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]tapEnd)}
 	t.fn = func(ctx context.Context, signal string, payload any) {
 		guard("Tap", func() { fn(ctx, signal, payload) })
 		t.calls.Add(1)
@@ -392,6 +392,7 @@ type tapEnd = func() (sub *Subscription, tell func())
 type tap struct {
 	bus     *Bus
 	fn      tapFunc
+	names   []string // read only: of the signals; none: all
 	entry   uintptr
 	calls   atomic.Uint64
 	ends    map[member]tapEnd // end the tap on one signal; under bus.mu
@@ -399,7 +400,11 @@ type tap struct {
 }
 
 // on and off must be called with bus.mu held, what off returns without it.
-func (t *tap) on(m member) { t.ends[m] = m.tap(t) }
+func (t *tap) on(m member) {
+	if len(t.names) == 0 || slices.Contains(t.names, m.settings().name) {
+		t.ends[m] = m.tap(t)
+	}
+}
 
 func (t *tap) off(m member) (tell func()) {
 	end := t.ends[m]

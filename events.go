@@ -123,7 +123,7 @@ func (l *loop[T]) body() {
 		return
 	}
 	calls++
-	hk, ctx := g.st.hooks(), sl.ctx
+	hk, ctx := g.st.hooks(delivering), sl.ctx
 	if len(hk) > 0 {
 		ctx = hk.listenerBegin(ctx, e.info())
 	}

@@ -38,9 +38,18 @@ func (e *entry[T]) named(err error) *ListenerError {
 }
 
 // failed counts a failure that the emitter gets, and returns it.
-func (e *entry[T]) failed(err error) error {
+func (e *entry[T]) failed(ctx context.Context, payload T, err error) error {
 	e.count(err)
+	e.st.hooks(telling).failure(ctx, func() Failure { return e.failure(payload, err) })
 	return e.named(err)
+}
+
+func (e *entry[T]) failure(payload T, err error) Failure {
+	info := e.info()
+	return Failure{
+		Signal: info.Signal.Name, Key: e.key, Listener: info.Listener, Site: info.Site,
+		Payload: payload, Err: err,
+	}
 }
 
 // panicked reports whether err is a panic of the listener itself, rather than
@@ -53,15 +62,13 @@ func panicked(err error) bool {
 // report counts a failure and hands it to the failure handler.
 func (e *entry[T]) report(ctx context.Context, payload T, err error) {
 	e.count(err)
-	info := e.info()
-	e.st.handle(ctx, Failure{
-		Signal: info.Signal.Name, Key: e.key, Listener: info.Listener, Site: info.Site,
-		Payload: payload, Err: err,
-	})
+	e.st.handle(ctx, e.failure(payload, err))
 }
 
-// handle calls the signal's handler, else the bus's, else it logs.
+// handle tells the observers, and then calls the signal's handler, else the
+// bus's, else it logs.
 func (st *settings) handle(ctx context.Context, f Failure) {
+	st.hooks(telling).failure(ctx, func() Failure { return f })
 	if st.onFailure == nil || st.ofFail {
 		st.logFailure(ctx, f)
 		return

@@ -90,6 +90,8 @@ type reader[T any] struct {
 	quieted  []chan struct{}
 	run      uint64 // calls that have come to an end
 	dropped  uint64
+	seen     uint64        // the oldest position under way when Stats last looked
+	seenAt   time.Duration // when it first saw that one there
 }
 
 // claim is a run of positions that one worker works off.
@@ -97,7 +99,7 @@ type claim[T any] struct {
 	r        *reader[T]
 	c        *chunk[T]
 	from, to uint64
-	begun    time.Duration // SlowAfter: when it began
+	begun    time.Duration // SlowAfter, or an observer that is told: when it began
 	said     bool          // SlowAfter: it has been warned of
 }
 
@@ -297,8 +299,10 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 			}
 		}
 	}
-	if g.slowAfter > 0 {
+	if g.slowAfter > 0 || len(g.st.hooks(telling)) > 0 {
 		cl.begun = monotonic()
+	}
+	if g.slowAfter > 0 {
 		g.arm()
 	}
 	r.next = cl.to
@@ -411,7 +415,7 @@ func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
 	}
 	r.dropped += n
 	g.dropped += n
-	if len(g.st.hooks()) > 0 {
+	if len(g.st.hooks(telling)) > 0 {
 		g.notes = append(g.notes, dropNote{r.e.info(), int(n)})
 	}
 }
@@ -572,12 +576,40 @@ func (r *reader[T]) addStats(s *ListenerStats) {
 	s.Deliveries += r.run + r.progress()
 	s.Drops += r.dropped
 	s.InFlight += len(r.claims)
+	s.Running = max(s.Running, r.running())
 	if r.attached {
 		s.Lag += int(g.end - r.under())
 		if !r.follows() {
 			s.Lag += len(r.claims)
 		}
 	}
+}
+
+// running returns how long the oldest call under way has run, as far as is
+// known: since its claim began if it is the first one of that and the time was
+// noted, else since Stats first saw it.
+func (r *reader[T]) running() time.Duration {
+	if len(r.claims) == 0 {
+		return 0
+	}
+	cl := &r.claims[0]
+	for i := range r.claims {
+		if r.claims[i].from < cl.from {
+			cl = &r.claims[i]
+		}
+	}
+	at := cl.from
+	if r.conc == 1 {
+		at = max(at, r.pos.Load())
+	}
+	now := monotonic()
+	if r.seenAt == 0 || r.seen != at {
+		r.seen, r.seenAt = at, now
+	}
+	if at == cl.from && cl.begun != 0 {
+		return now - cl.begun
+	}
+	return now - r.seenAt
 }
 
 // progress is the number of calls that came to an end in a batch under way.

@@ -28,6 +28,11 @@ type Observer struct {
 	ListenerEnd func(ctx context.Context, l *ListenerInfo, took time.Duration, err error)
 	// Drop is called when n accepted emissions will not reach a listener.
 	Drop func(l *ListenerInfo, n int)
+	// Failure is called for each failure of a listener, whether it goes to a
+	// handler or to the emitter, and for each Emit that is refused. An
+	// observer with only Failure and Drop costs emissions and deliveries
+	// nothing.
+	Failure func(ctx context.Context, f Failure)
 }
 
 // Kind says what kind of signal it is.
@@ -59,6 +64,36 @@ type ListenerInfo struct {
 
 // hooks are the observers of one emission or delivery, in calling order.
 type hooks []Observer
+
+// stage is when observers are called. Each stage has its own list, so that an
+// observer costs nothing at a stage for which it has no function.
+type stage int
+
+const (
+	emitting   stage = iota // EmitBegin, EmitEnd
+	delivering              // ListenerBegin, ListenerEnd
+	telling                 // Drop, Failure
+	stages
+)
+
+// staged is a list of observers for each stage. It does not change.
+type staged [stages]hooks
+
+func newStaged(observers []Observer) *staged {
+	var s staged
+	for _, o := range observers {
+		if o.EmitBegin != nil || o.EmitEnd != nil {
+			s[emitting] = append(s[emitting], o)
+		}
+		if o.ListenerBegin != nil || o.ListenerEnd != nil {
+			s[delivering] = append(s[delivering], o)
+		}
+		if o.Drop != nil || o.Failure != nil {
+			s[telling] = append(s[telling], o)
+		}
+	}
+	return &s
+}
 
 func (h hooks) emitBegin(ctx context.Context, s *SignalInfo) context.Context {
 	for i := range h {
@@ -98,6 +133,19 @@ func (h hooks) drop(l *ListenerInfo, n int) {
 	for i := range h {
 		if f := h[i].Drop; f != nil {
 			guard("Drop", func() { f(l, n) })
+		}
+	}
+}
+
+func (h hooks) failure(ctx context.Context, failure func() Failure) {
+	var f *Failure // made for the first who wants it
+	for i := range h {
+		if fn := h[i].Failure; fn != nil {
+			if f == nil {
+				made := failure()
+				f = &made
+			}
+			guard("Failure", func() { fn(ctx, *f) })
 		}
 	}
 }

@@ -22,6 +22,7 @@ type settings struct {
 	payload string      // read only: the payload type's name
 	ofFail  bool        // read only: the payload is Failure
 	id      uint32      // read only: marks the goroutines that run its listeners
+	own     *staged     // read only: the signal's observers
 	origin  [6]uintptr  // read only: where the signal was made, if by a constructor
 	onBus   atomic.Bool // false once the signal has left its bus
 
@@ -43,7 +44,7 @@ var lastID atomic.Uint32
 
 func newSettings[T any](kind Kind, c config) *settings {
 	_, ofFail := any((*T)(nil)).(*Failure)
-	st := &settings{config: c, kind: kind, payload: typeName[T](), ofFail: ofFail, id: lastID.Add(1)}
+	st := &settings{config: c, kind: kind, payload: typeName[T](), ofFail: ofFail, id: lastID.Add(1), own: newStaged(c.observers)}
 	st.onBus.Store(c.bus != nil)
 	if st.counts() && kind == KindSync {
 		st.emitted, st.delivered = newCounter(), newCounter()
@@ -72,20 +73,24 @@ func (st *settings) counts() bool {
 // slow reports whether every emission of a sync signal must be looked at.
 func (st *settings) slow() bool { return st.counts() || st.slowAfter > 0 }
 
-// hooks returns the observers of the signal and those of its bus.
-func (st *settings) hooks() hooks {
-	own := hooks(st.observers)
+// hooks returns the observers of a stage: the signal's and those of its bus.
+func (st *settings) hooks(at stage) hooks {
+	own := st.own[at]
 	if st.bus == nil || !st.onBus.Load() {
 		return own
 	}
-	shared := st.bus.observers.Load()
+	all := st.bus.observers.Load()
+	if all == nil {
+		return own
+	}
+	shared := all[at]
 	switch {
-	case shared == nil || len(*shared) == 0:
+	case len(shared) == 0:
 		return own
 	case len(own) == 0:
-		return *shared
+		return shared
 	}
-	return append(slices.Clip(own), *shared...)
+	return append(slices.Clip(own), shared...)
 }
 
 // info describes the signal. Until the first registration the description of

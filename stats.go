@@ -39,9 +39,14 @@ type ListenerStats struct {
 	Failures   uint64 // panics among them
 	Panics     uint64
 	Drops      uint64
-	Lag        int       // pending emissions
-	InFlight   int       // calls under way
-	Durations  Durations // sampled
+	Lag        int // pending emissions
+	InFlight   int // calls under way
+	// Running is how long the oldest of them has run. It is exact for a call
+	// that began while the bus had an Observer with Failure or Drop, if it was
+	// the first one that its worker made; else it is the time since Stats
+	// first saw the call, so look twice. Sync signals do not know it.
+	Running   time.Duration
+	Durations Durations // sampled
 }
 
 // Durations is a histogram of how long calls took, sampled 1 in 64.

@@ -103,7 +103,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 	case ended:
 		return s.stopped(ctx, at, len(l.rows))
 	}
-	return l.rows[at].failed(err)
+	return l.rows[at].failed(ctx, payload, err)
 }
 
 // try is run for TryEmit: it looks at ctx before each listener.
@@ -146,7 +146,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	x := emission[T]{s: s, l: l, hk: s.hooks()}
+	x := s.emission(l)
 	var errs []error
 	x.begin(ctx, payload)
 	defer func() { x.end(errors.Join(errs...)) }()
@@ -156,7 +156,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 			break
 		}
 		if _, err := x.call(i, payload); err != nil {
-			errs = append(errs, l.rows[i].failed(err))
+			errs = append(errs, l.rows[i].failed(x.ctx, payload, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -164,13 +164,13 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 
 // emitSlow is Emit with options, counting and observers.
 func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T]) {
-	x := emission[T]{s: s, l: l, hk: s.hooks()}
+	x := s.emission(l)
 	var errs []error
 	x.begin(ctx, payload)
 	defer func() { x.end(errors.Join(errs...)) }()
 	for i := range l.rows {
 		if _, err := x.call(i, payload); err != nil {
-			if len(x.hk) > 0 {
+			if len(x.emit) > 0 {
 				errs = append(errs, l.rows[i].named(err))
 			}
 			l.rows[i].report(x.ctx, payload, err)
@@ -180,7 +180,7 @@ func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T])
 
 // trySlow is TryEmit with steps, options, counting and observers.
 func (s *SyncSignal[T]) trySlow(ctx context.Context, payload T, l *snapshot[T]) (err error) {
-	x := emission[T]{s: s, l: l, hk: s.hooks()}
+	x := s.emission(l)
 	var done []completed[T]
 	returned := false
 	x.begin(ctx, payload)
@@ -201,7 +201,7 @@ func (s *SyncSignal[T]) trySlow(ctx context.Context, payload T, l *snapshot[T]) 
 		undo, err := x.call(i, payload)
 		if err != nil {
 			returned = true
-			return l.rows[i].failed(err)
+			return l.rows[i].failed(x.ctx, payload, err)
 		}
 		if undo != nil {
 			done = append(done, completed[T]{l.rows[i].entry, i, undo})
@@ -251,17 +251,19 @@ func (c *completed[T]) run(ctx context.Context) (err error) {
 type emission[T any] struct {
 	s     *SyncSignal[T]
 	l     *snapshot[T]
-	hk    hooks
+	emit  hooks           // the observers of the emission
+	hk    hooks           // those of the deliveries
 	ctx   context.Context // for the listeners: what the observers made of it
 	slow  *stopwatch      // SlowAfter
 	calls uint64          // that have come to an end
 }
 
-func (s *SyncSignal[T]) hooks() hooks {
+func (s *SyncSignal[T]) emission(l *snapshot[T]) emission[T] {
+	x := emission[T]{s: s, l: l}
 	if st := s.conf.Load(); st != nil {
-		return st.hooks()
+		x.emit, x.hk = st.hooks(emitting), st.hooks(delivering)
 	}
-	return nil
+	return x
 }
 
 func (x *emission[T]) begin(ctx context.Context, payload T) {
@@ -273,8 +275,8 @@ func (x *emission[T]) begin(ctx context.Context, payload T) {
 	if st.emitted != nil {
 		st.emitted.add(1)
 	}
-	if len(x.hk) > 0 {
-		x.ctx = x.hk.emitBegin(ctx, st.info())
+	if len(x.emit) > 0 {
+		x.ctx = x.emit.emitBegin(ctx, st.info())
 	}
 	if taps := st.taps.Load(); taps != nil {
 		for _, tap := range *taps {
@@ -294,8 +296,8 @@ func (x *emission[T]) end(err error) {
 	if x.calls > 0 {
 		x.s.conf.Load().delivered.add(x.calls)
 	}
-	if len(x.hk) > 0 {
-		x.hk.emitEnd(x.ctx, x.s.conf.Load().info(), err)
+	if len(x.emit) > 0 {
+		x.emit.emitEnd(x.ctx, x.s.conf.Load().info(), err)
 	}
 }
 

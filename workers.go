@@ -204,7 +204,7 @@ func (g *engine[T]) unlockUntold() []dropNote {
 
 // tell tells the observers of drops.
 func (st *settings) tell(notes []dropNote) {
-	hk := st.hooks()
+	hk := st.hooks(telling)
 	for _, n := range notes {
 		hk.drop(n.l, n.n)
 	}
@@ -276,7 +276,7 @@ func (w *worker[T]) serve() {
 // or that somebody waits for, what must follow it.
 func (w *worker[T]) drain() {
 	g, r, c := w.g, w.r, w.cl.c
-	hk := g.st.hooks()
+	hk := g.st.hooks(delivering)
 	bare := len(hk) == 0 && !r.h.special()
 	for ; w.at < w.cl.to; w.at++ {
 		var gone bool
