@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 	"weak"
 
 	"example.com/signals"
@@ -162,11 +161,10 @@ func TestARemovedListenerIsNotKeptWhoeverHoldsItsSubscription(t *testing.T) {
 			sub, held := subscribeHog(s, opts)
 			s.Subscribe(nothing)
 			remove(s, sub, &scope, end)
-			for deadline := time.Now().Add(patience); held.Value() != nil || s.HasKey("it"); runtime.Gosched() {
-				if runtime.GC(); time.Now().After(deadline) {
-					t.Fatalf("%s: what the listener held is still there", name)
-				}
-			}
+			eventually(t, name+": what the listener held is still there", func() bool {
+				runtime.GC()
+				return held.Value() == nil && !s.HasKey("it")
+			})
 			runtime.KeepAlive(sub)
 			runtime.KeepAlive(s)
 		})
