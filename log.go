@@ -491,17 +491,17 @@ func (r *reader[T]) detach() (untold []dropNote) {
 			cl.to = p
 		}
 	}
+	if len(r.claims) > 0 { // before anything is cleared: the call in flight needs its slot
+		g.leaving = append(g.leaving, r)
+	} else {
+		r.h = nil
+	}
 	g.discard(r, g.end)
 	if r.at != nil {
 		r.at.cursors--
 		r.at = nil
 	}
 	g.leave(r)
-	if len(r.claims) > 0 {
-		g.leaving = append(g.leaving, r)
-	} else {
-		r.h = nil
-	}
 	g.advance(r)
 	if r.pull != nil {
 		wake(r.pull)
