@@ -1,0 +1,46 @@
+package resilience
+
+import (
+	"context"
+
+	"golang.org/x/time/rate"
+
+	"example.com/signals"
+)
+
+// RateLimited is a signal that lets emissions through as often as a limiter
+// allows. What comes too soon is refused with ErrRateLimited; EmitWithLimit
+// waits instead.
+type RateLimited[T any] struct {
+	gate[T]
+	limiter *rate.Limiter
+}
+
+var _ signals.Signal[int] = (*RateLimited[int])(nil)
+
+// NewRateLimited puts limiter in front of sig:
+//
+//	orders := resilience.NewRateLimited(signals.New[Order](), rate.NewLimiter(100, 10))
+func NewRateLimited[T any](sig signals.Signal[T], limiter *rate.Limiter) *RateLimited[T] {
+	need(sig != nil, "NewRateLimited: the signal is nil")
+	need(limiter != nil, "NewRateLimited: the limiter is nil")
+	return &RateLimited[T]{limiter: limiter, gate: gate[T]{sig, func() error {
+		if limiter.Allow() {
+			return nil
+		}
+		return ErrRateLimited
+	}}}
+}
+
+// EmitWithLimit waits until the limiter lets the emission through, then emits
+// as Offer does. It is refused with ErrRateLimited when ctx ends, and at once
+// if that is sure to come first.
+func (r *RateLimited[T]) EmitWithLimit(ctx context.Context, payload T) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if err := (wait{forever}).turn(ctx, r.limiter); err != nil {
+		return err
+	}
+	return r.offer(ctx, payload)
+}
