@@ -227,6 +227,7 @@ type worker[T any] struct {
 	cl    claim[T]
 	at    uint64 // position under way
 	calls uint64 // of this claim that have come to an end
+	err   error  // a failure, while its handler runs
 }
 
 // work is the life of a worker.
@@ -342,7 +343,9 @@ func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
 func (w *worker[T]) after(sl *slot[T], err error) {
 	g := w.g
 	if err != nil {
+		w.err = err
 		w.r.e.report(sl.ctx, sl.payload, err)
+		w.err = nil
 	}
 	if sl.wait != nil {
 		if err != nil {
@@ -354,9 +357,10 @@ func (w *worker[T]) after(sl *slot[T], err error) {
 	}
 }
 
-// rescue ends a worker. If a listener, or a handler, ended the goroutine with
-// runtime.Goexit, that is a failure, and a new worker takes this one's place
-// and goes on behind the emission that was under way.
+// rescue ends a worker. If a listener ended the goroutine with runtime.Goexit,
+// that is a failure; if the handler of a failure did, that failure stands. A
+// new worker takes this one's place and goes on behind the emission that was
+// under way.
 func (w *worker[T]) rescue() {
 	if v := recover(); v != nil {
 		panic(v) // a defect of this package, not a listener's panic: do not hide it
@@ -366,10 +370,14 @@ func (w *worker[T]) rescue() {
 	}
 	g, r := w.g, w.r
 	sl := &w.cl.c.slots[w.at-w.cl.c.base]
+	err := w.err
+	if err == nil {
+		err = ErrGoexit
+	}
 	defer func() { // also if the failure handler calls Goexit again
 		g.mu.Lock()
 		if sl.wait != nil {
-			g.answer(sl, r.e.named(ErrGoexit))
+			g.answer(sl, r.e.named(err))
 		}
 		g.giveBack(r, w.cl.from, w.at+1)
 		g.finish(r, w.cl.from, w.at+1, w.calls)
@@ -377,7 +385,9 @@ func (w *worker[T]) rescue() {
 		g.mu.Unlock()
 		go g.start()
 	}()
-	r.e.report(sl.ctx, sl.payload, ErrGoexit)
+	if w.err == nil {
+		r.e.report(sl.ctx, sl.payload, err)
+	}
 }
 
 // giveBack ends a claim at position to: the rest of a batch is for the worker
