@@ -1,0 +1,164 @@
+package resilience_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"example.com/signals"
+	"example.com/signals/resilience"
+)
+
+// gated is what both wrappers are.
+type gated interface {
+	signals.Signal[int]
+	TryEmit(ctx context.Context, payload int) error
+	Offer(ctx context.Context, payload int) error
+	Drain(ctx context.Context) error
+	Close(ctx context.Context) error
+	Stats() signals.SignalStats
+	Unwrap() signals.Signal[int]
+}
+
+func newSync(o ...signals.Option) signals.Signal[int]  { return signals.NewSync[int](o...) }
+func newAsync(o ...signals.Option) signals.Signal[int] { return signals.New[int](o...) }
+func newSharded(o ...signals.Option) signals.Signal[int] {
+	return signals.NewSharded[int](2, nil, o...)
+}
+
+var kinds = map[string]func(...signals.Option) signals.Signal[int]{"sync": newSync, "async": newAsync, "sharded": newSharded}
+
+// eachGate runs a test on each wrapper around each kind of signal, with a way to make
+// it refuse from now on.
+func eachGate(t *testing.T, test func(t *testing.T, g gated, shut func(), seen *failures)) {
+	for kind, newSignal := range kinds {
+		t.Run("RateLimited "+kind, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var seen failures
+				limiter := rate.NewLimiter(rate.Inf, 0)
+				g := resilience.NewRateLimited(newSignal(signals.Name("orders"), signals.OnFailure(seen.handle)), limiter)
+				test(t, g, func() { limiter.SetLimit(0) }, &seen)
+			})
+		})
+		t.Run("CircuitBreaker "+kind, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var seen failures
+				c := resilience.NewCircuit(resilience.FailureThreshold(1))
+				g := resilience.NewCircuitBreaker[int](newSignal, c, signals.Name("orders"), signals.OnFailure(seen.handle))
+				test(t, g, func() { _ = resilience.Breaker(fails, c)(t.Context(), 1) }, &seen)
+			})
+		})
+	}
+}
+
+func TestARefusedEmitIsAFailureAndARefusedTryEmitAnError(t *testing.T) {
+	eachGate(t, func(t *testing.T, g gated, shut func(), seen *failures) {
+		s := answers()
+		g.Subscribe(s.listen)
+		emitAll := func() (tried, offered error) {
+			g.Emit(t.Context(), 1)
+			tried, offered = g.TryEmit(t.Context(), 2), g.Offer(t.Context(), 3)
+			_ = g.Drain(t.Context())
+			return tried, offered
+		}
+		if tried, offered := emitAll(); tried != nil || offered != nil || s.n() != 3 || len(seen.got()) != 0 {
+			t.Errorf("open: %v, %v, %d of 3 delivered, failures %v", tried, offered, s.n(), seen.got())
+		}
+		shut()
+		tried, offered := emitAll()
+		for _, err := range []error{tried, offered} {
+			if !errors.Is(err, resilience.ErrOpen) && !errors.Is(err, resilience.ErrRateLimited) {
+				t.Errorf("shut: got %v, want the reason", err)
+			}
+		}
+		if s.n() != 3 {
+			t.Errorf("%d emissions passed the shut gate", s.n()-3)
+		}
+		if got := seen.got(); len(got) != 1 || got[0].Signal != "orders" || got[0].Listener != "" || got[0].Payload != 1 || got[0].Err.Error() != tried.Error() {
+			t.Errorf("shut: reported %+v, want the Emit alone", got)
+		}
+	})
+}
+
+func TestTheWrapperIsTheSignal(t *testing.T) {
+	eachGate(t, func(t *testing.T, g gated, _ func(), seen *failures) {
+		g.AddListenerWithErr(fails, "a")
+		sub := g.Subscribe(succeeds, signals.Key("b"))
+		if g.Len() != 2 || !g.HasKey("a") || g.Unwrap().Len() != 2 || g.AddListenerWithErr(fails, "a") != -1 {
+			t.Error("registrations do not reach the signal")
+		}
+		sub.Unsubscribe()
+		if g.Len() != 1 {
+			t.Error("removals do not reach the signal")
+		}
+		g.Emit(t.Context(), 1)
+		_ = g.Drain(t.Context())
+		st := g.Stats()
+		if st.Name != "orders" || st.Failures != 1 || len(seen.got()) != 1 {
+			t.Errorf("stats %+v, failures %v", st, seen.got())
+		}
+		if l := st.Listeners[0]; !strings.HasPrefix(l.Site, "resilience/gate_test.go:") || !strings.HasSuffix(l.Listener, ".fails") {
+			t.Errorf("the listener is %s at %s, want fails at its registration here", l.Listener, l.Site)
+		}
+		if err := g.Close(t.Context()); err != nil || g.Stats().Closed == (st.Kind == signals.KindSync) {
+			t.Errorf("closed %t: %v", g.Stats().Closed, err)
+		}
+	})
+}
+
+func TestWrappersStack(t *testing.T) {
+	var seen failures
+	limiter := rate.NewLimiter(rate.Inf, 0)
+	c := resilience.NewCircuit(resilience.FailureThreshold(1))
+	breaker := resilience.NewCircuitBreaker(signals.NewSync[int], c, signals.OnFailure(seen.handle))
+	g := resilience.NewRateLimited[int](breaker, limiter)
+	g.Subscribe(fails)
+	if err := g.TryEmit(t.Context(), 1); !errors.Is(err, errDown) {
+		t.Errorf("got %v, want the listener's", err)
+	}
+	g.Emit(t.Context(), 2)
+	if err := g.TryEmit(t.Context(), 3); !errors.Is(err, resilience.ErrOpen) {
+		t.Errorf("got %v, want the circuit's", err)
+	}
+	limiter.SetLimit(0)
+	g.Emit(t.Context(), 4)
+	if got := seen.got(); len(got) != 2 || !errors.Is(got[0].Err, resilience.ErrOpen) || !errors.Is(got[1].Err, resilience.ErrRateLimited) {
+		t.Errorf("reported %+v, want both refusals", got)
+	}
+}
+
+func TestEmitWithLimitWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := answers()
+		orders := resilience.NewRateLimited(signals.New[int](), perSecond())
+		orders.Subscribe(s.listen)
+		begun := time.Now()
+		for n := range 3 {
+			if err := orders.EmitWithLimit(t.Context(), n); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = orders.Drain(t.Context())
+		if s.n() != 3 || time.Since(begun) != 2*second {
+			t.Errorf("%d emissions in %v, want 3 in 2s", s.n(), time.Since(begun))
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error)
+		go func() { result <- orders.EmitWithLimit(ctx, 4) }()
+		synctest.Wait()
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) || !errors.Is(err, resilience.ErrRateLimited) {
+			t.Errorf("got %v, want the end of the context", err)
+		}
+		_ = orders.Close(t.Context())
+		if err := orders.EmitWithLimit(t.Context(), 5); !errors.Is(err, signals.ErrClosed) {
+			t.Errorf("got %v, want the signal's refusal", err)
+		}
+	})
+}
