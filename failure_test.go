@@ -150,10 +150,7 @@ func TestWithoutAHandlerFailuresAreLoggedWithTheStackOfAPanic(t *testing.T) {
 func explode() { panic("boom") }
 
 func TestWithoutALoggerTheDefaultOneIsUsed(t *testing.T) {
-	log := newLogged()
-	before := slog.Default()
-	defer slog.SetDefault(before)
-	slog.SetDefault(log.Logger)
+	log := captureDefaultLog(t)
 	var s signals.SyncSignal[int]
 	s.AddListenerWithErr(refuseAll)
 	s.Emit(t.Context(), 1)
