@@ -104,10 +104,7 @@ func (l *loop[T]) body() {
 	defer func() {
 		g.mu.Lock()
 		defer g.unlock()
-		if sl.wait != nil && at > l.cl.from {
-			g.answer(sl, outcome)
-		}
-		g.finish(r, l.cl.from, at, calls)
+		g.finish(r, l.cl.from, at, calls, outcome)
 	}()
 	if r.gone.Load() {
 		l.over = true

@@ -283,7 +283,8 @@ func (g *engine[T]) rest() {
 
 // claim takes the next positions of r, which has some. Those whose end must be
 // known exactly take one at a time; a batch ends before every barrier, so that
-// Drain never waits for what came after it.
+// Drain never waits for what came after it, and an emission of EmitWait is a
+// claim of its own.
 func (g *engine[T]) claim(r *reader[T]) claim[T] {
 	if r.maxLag > 0 {
 		g.trim(r)
@@ -296,6 +297,11 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 			if b.pos > cl.from {
 				cl.to = min(cl.to, b.pos)
 				break
+			}
+		}
+		for p := cl.from; g.waits > 0 && p < cl.to; p++ {
+			if r.at.slots[p-r.at.base].wait != nil {
+				cl.to = max(p, cl.from+1)
 			}
 		}
 	}
@@ -314,8 +320,10 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 }
 
 // finish ends a claim. Positions before at have been run, with that many
-// calls; those from at on have not, because the listener was removed.
-func (g *engine[T]) finish(r *reader[T], from, at, calls uint64) {
+// calls; those from at on have not, because the listener was removed. outcome
+// is for an EmitWait, whose emission is always a claim of its own: it is told
+// here, so that when it returns nothing of the emission is left to be done.
+func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) {
 	i := r.claimed(from)
 	cl := r.claims[i]
 	r.claims[i] = r.claims[len(r.claims)-1]
@@ -325,6 +333,11 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64) {
 	r.run += calls
 	if !r.hidden {
 		g.run += calls
+	}
+	if at > from && g.waits > 0 {
+		if sl := &cl.c.slots[from-cl.c.base]; sl.wait != nil {
+			g.answer(sl, outcome)
+		}
 	}
 	if g.capacity > 0 {
 		for p := cl.from; p < min(at, cl.to); p++ {

@@ -227,7 +227,7 @@ type worker[T any] struct {
 	cl    claim[T]
 	at    uint64 // position under way
 	calls uint64 // of this claim that have come to an end
-	err   error  // a failure, while its handler runs
+	err   error  // a failure, while its handler runs, and then for the EmitWait
 }
 
 // work is the life of a worker.
@@ -246,7 +246,7 @@ func (g *engine[T]) work() {
 func (w *worker[T]) serve() {
 	g := w.g
 	for r := g.take(); r != nil; r = g.take() {
-		w.r, w.cl, w.calls = r, g.claim(r), 0
+		w.r, w.cl, w.calls, w.err = r, g.claim(r), 0, nil
 		w.at = w.cl.from
 		if r.conc > 1 {
 			g.enlist(r) // for other workers
@@ -254,7 +254,7 @@ func (w *worker[T]) serve() {
 		g.unlock()
 		w.drain()
 		g.mu.Lock()
-		g.finish(r, w.cl.from, w.at, w.calls)
+		g.finish(r, w.cl.from, w.at, w.calls, w.err)
 		w.r = nil
 		if g.budget != nil && g.budget.owed(g) {
 			break
@@ -273,8 +273,8 @@ func (w *worker[T]) serve() {
 	}
 }
 
-// drain works off a claim: the run of calls, and after each call that failed,
-// or that somebody waits for, what must follow it.
+// drain works off a claim: the run of calls, and after each call that failed
+// the failure handler.
 func (w *worker[T]) drain() {
 	g, r, c := w.g, w.r, w.cl.c
 	hk := g.st.hooks(delivering)
@@ -290,14 +290,15 @@ func (w *worker[T]) drain() {
 		if gone || w.at == w.cl.to {
 			return
 		}
-		w.after(&c.slots[w.at-c.base], err)
+		if err != nil {
+			w.failed(&c.slots[w.at-c.base], err)
+		}
 	}
 }
 
 // run calls the listener for one position after the other, until the end of
-// the claim, a failure, or an emission that somebody waits for; w.at is then
-// that position. It reports whether the listener has been removed before
-// position w.at. This is the hot loop.
+// the claim or a failure; w.at is then that position. It reports whether the
+// listener has been removed before position w.at. This is the hot loop.
 func (w *worker[T]) run(c *chunk[T], h *handler[T]) (gone bool, err error) {
 	defer recoverTo(&err)
 	r, timing := w.r, w.r.e.timing
@@ -315,7 +316,7 @@ func (w *worker[T]) run(c *chunk[T], h *handler[T]) (gone bool, err error) {
 		} else {
 			err = h.fails(sl.ctx, sl.payload)
 		}
-		if err != nil || sl.wait != nil {
+		if err != nil {
 			return false, err
 		}
 	}
@@ -339,21 +340,13 @@ func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
 	return false, err
 }
 
-// after follows a call: the failure handler, then the EmitWait.
-func (w *worker[T]) after(sl *slot[T], err error) {
-	g := w.g
-	if err != nil {
-		w.err = err
-		w.r.e.report(sl.ctx, sl.payload, err)
-		w.err = nil
-	}
+// failed reports a failure, and keeps it for the EmitWait.
+func (w *worker[T]) failed(sl *slot[T], err error) {
+	w.err = err
+	w.r.e.report(sl.ctx, sl.payload, err)
+	w.err = nil
 	if sl.wait != nil {
-		if err != nil {
-			err = w.r.e.named(err)
-		}
-		g.mu.Lock()
-		g.answer(sl, err)
-		g.mu.Unlock()
+		w.err = w.r.e.named(err)
 	}
 }
 
@@ -375,12 +368,13 @@ func (w *worker[T]) rescue() {
 		err = ErrGoexit
 	}
 	defer func() { // also if the failure handler calls Goexit again
-		g.mu.Lock()
+		var outcome error
 		if sl.wait != nil {
-			g.answer(sl, r.e.named(err))
+			outcome = r.e.named(err)
 		}
+		g.mu.Lock()
 		g.giveBack(r, w.cl.from, w.at+1)
-		g.finish(r, w.cl.from, w.at+1, w.calls)
+		g.finish(r, w.cl.from, w.at+1, w.calls, outcome)
 		g.spare++
 		g.mu.Unlock()
 		go g.start()
