@@ -226,6 +226,9 @@ func (h *hammer) run() {
 // an EmitWait promise.
 func (h *hammer) emit(ctx context.Context, by int) {
 	for n := range h.n {
+		if n%8 == 0 {
+			runtime.Gosched() // so that others run meanwhile on one processor
+		}
 		v := sent{by, n}
 		if h.close && by == 0 && n == h.n/2 {
 			go func() { _ = h.s.Close(ctx) }() // run looks at the error of its own
@@ -262,7 +265,7 @@ func (h *hammer) emit(ctx context.Context, by int) {
 
 // comeAndGo registers listeners and removes them again, in several ways.
 func (h *hammer) comeAndGo(ctx context.Context, i int) {
-	for n := 0; !h.ended.Load(); n++ {
+	for n := 0; n < 10 || !h.ended.Load(); n++ {
 		key := fmt.Sprintf("guest %d.%d", i, n)
 		r := h.add(key, signals.Key(key), signals.Priority(n%3-1))
 		h.mu.Lock()
@@ -317,9 +320,6 @@ func (h *hammer) check(once *receiver) {
 	}
 	if n := len(once.got); n > 1 || n == 0 && !h.resets {
 		t.Errorf("once was called %d times", n)
-	}
-	if len(h.came) < 10 {
-		t.Errorf("only %d listeners came and went", len(h.came))
 	}
 }
 
