@@ -213,13 +213,14 @@ const (
 
 // Node is a call site, a signal or a listener.
 type Node struct {
-	ID     string `json:"id"`
-	Type   string `json:"type"`
-	Label  string `json:"label"`
-	Detail string `json:"detail,omitempty"` // file:line, or the kind of signal
-	Signal string `json:"signal,omitempty"` // the signal, of it and of its listeners
-	Status Status `json:"status"`
-	Note   string `json:"note,omitempty"` // what is the matter: "stuck for 12s"
+	ID     string  `json:"id"`
+	Type   string  `json:"type"`
+	Label  string  `json:"label"`
+	Detail string  `json:"detail,omitempty"` // file:line, or the kind of signal
+	Signal string  `json:"signal,omitempty"` // the signal, of it and of its listeners
+	Status Status  `json:"status"`
+	Note   string  `json:"note,omitempty"` // what is the matter: "stuck for 12s"
+	Rate   float64 `json:"rate"`           // emissions or deliveries a second
 }
 
 // Edge is a path of emissions: from a call site, or a listener that emits, to

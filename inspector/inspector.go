@@ -1,0 +1,139 @@
+package inspector
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.com/signals"
+)
+
+// Inspector is the handler of one bus. Make one with New.
+type Inspector struct {
+	config
+	bus      *signals.Bus
+	failures failureLog
+	sites    callSites
+	tails    *tails // nil without Payloads
+	stacks   stackCache
+	release  []func() // what Close calls
+	closing  sync.Once
+	closed   chan struct{}
+
+	mu      sync.RWMutex // over what follows
+	state   state
+	watched int           // streams
+	idle    chan struct{} // closed when the last of them leaves
+	changed chan struct{} // closed at the next sample; streams wait for it
+}
+
+// config is what the options say.
+type config struct {
+	authorize func(*http.Request) Access
+	stuck     time.Duration
+	sample    int
+	keep      int
+	payloads  int
+	only      []string
+	title     string
+}
+
+// Option configures an Inspector.
+type Option func(*config)
+
+// Authorize decides about every request, instead of the rule that only this
+// machine may look. It may be called from several goroutines at once.
+func Authorize(allow func(*http.Request) Access) Option {
+	if allow == nil {
+		panic("inspector: Authorize(nil): give a function or leave the option out")
+	}
+	return func(c *config) { c.authorize = allow }
+}
+
+// StuckAfter sets how long a call must have run to be called stuck; 10 seconds
+// without it.
+func StuckAfter(d time.Duration) Option {
+	if d <= 0 {
+		panic(fmt.Sprintf("inspector: StuckAfter(%v): want a positive duration", d))
+	}
+	return func(c *config) { c.stuck = d }
+}
+
+// CallSites sets how the inspector learns from where emissions are made: it
+// looks at the first few of each signal and then at 1 in every; 64 without the
+// option. With 0 it looks at none, nothing is called when a signal emits, and
+// the wiring graph begins at the signals.
+func CallSites(every int) Option {
+	if every < 0 {
+		panic(fmt.Sprintf("inspector: CallSites(%d): want 0 or more", every))
+	}
+	return func(c *config) { c.sample = every }
+}
+
+// KeepFailures sets how many of the last failures are kept; 200 without it.
+func KeepFailures(n int) Option {
+	if n < 1 {
+		panic(fmt.Sprintf("inspector: KeepFailures(%d): want 1 or more", n))
+	}
+	return func(c *config) { c.keep = n }
+}
+
+// Payloads keeps the last n payloads, as text, of the signals with those
+// names, or of all: each emission of them is then looked at, and anybody with
+// the right to see payloads sees what they hold.
+func Payloads(n int, names ...string) Option {
+	if n < 1 {
+		panic(fmt.Sprintf("inspector: Payloads(%d): want 1 or more", n))
+	}
+	return func(c *config) { c.payloads, c.only = n, names }
+}
+
+// Title is what the page calls the program; "Signals" without it.
+func Title(title string) Option {
+	return func(c *config) { c.title = title }
+}
+
+// Handler returns New as an http.Handler, for those who never end it.
+func Handler(bus *signals.Bus, opts ...Option) http.Handler { return New(bus, opts...) }
+
+// New makes the inspector of a bus, to be mounted wherever its pages should
+// be; Close ends it.
+func New(bus *signals.Bus, opts ...Option) *Inspector {
+	if bus == nil {
+		panic("inspector: New: the bus is nil")
+	}
+	i := &Inspector{
+		config:  config{stuck: 10 * time.Second, sample: 64, keep: 200, title: "Signals"},
+		bus:     bus,
+		closed:  make(chan struct{}),
+		changed: make(chan struct{}),
+	}
+	for _, o := range opts {
+		o(&i.config)
+	}
+	i.failures.keep = i.keep
+	observer := signals.Observer{Failure: i.failed}
+	if i.sample > 0 {
+		i.sites.every = uint32(i.sample)
+		observer.EmitBegin = i.sites.emitted
+	}
+	i.release = append(i.release, bus.Observe(observer))
+	if i.payloads > 0 {
+		i.tails = &tails{keep: i.payloads}
+		i.release = append(i.release, bus.Tap(i.tails.add, i.only...).Unsubscribe)
+	}
+	i.look(true) // what later figures are compared with
+	return i
+}
+
+// Close takes the inspector off its bus and ends its streams. It may be called
+// more than once; the pages go on answering, with what the counters say.
+func (i *Inspector) Close() {
+	i.closing.Do(func() {
+		for _, release := range i.release {
+			release()
+		}
+		close(i.closed)
+	})
+}
