@@ -149,7 +149,13 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 	x := s.emission(l)
 	var errs []error
 	x.begin(ctx, payload)
-	defer func() { x.end(errors.Join(errs...)) }()
+	returned := false
+	defer func() {
+		if !returned { // a listener called runtime.Goexit
+			errs = append(errs, ErrGoexit)
+		}
+		x.end(errors.Join(errs...))
+	}()
 	for i := range l.rows {
 		if ctx.Err() != nil {
 			errs = append(errs, s.stopped(ctx, i, len(l.rows)))
@@ -159,6 +165,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 			errs = append(errs, l.rows[i].failed(x.ctx, payload, err))
 		}
 	}
+	returned = true
 	return errors.Join(errs...)
 }
 
@@ -167,7 +174,13 @@ func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T])
 	x := s.emission(l)
 	var errs []error
 	x.begin(ctx, payload)
-	defer func() { x.end(errors.Join(errs...)) }()
+	returned := false
+	defer func() {
+		if !returned { // a listener called runtime.Goexit
+			errs = append(errs, ErrGoexit)
+		}
+		x.end(errors.Join(errs...))
+	}()
 	for i := range l.rows {
 		if _, err := x.call(i, payload); err != nil {
 			if len(x.emit) > 0 {
@@ -176,6 +189,7 @@ func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T])
 			l.rows[i].report(x.ctx, payload, err)
 		}
 	}
+	returned = true
 }
 
 // trySlow is TryEmit with steps, options, counting and observers.
