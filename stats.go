@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"math"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
@@ -69,11 +70,12 @@ func BucketBound(i int) time.Duration {
 	return 64 << i
 }
 
-// Quantile returns an upper bound of the q quantile, 0 < q <= 1, at most twice
-// the true one, or 0 if nothing was sampled.
+// Quantile returns an upper bound of the q quantile, 0 < q <= 1: of the
+// shortest duration that a part q of the calls did not exceed. It is at most
+// twice that, or 64 ns if that is more; above a minute it is Max. It is 0 if
+// nothing was sampled.
 func (d *Durations) Quantile(q float64) time.Duration {
-	rank := uint64(q*float64(d.Count) + 0.5)
-	rank = max(rank, 1)
+	rank := uint64(max(math.Ceil(q*float64(d.Count)), 1))
 	var seen uint64
 	for i, n := range d.Buckets {
 		if seen += n; n > 0 && seen >= rank {
@@ -98,14 +100,11 @@ func (h *histogram) add(d time.Duration) {
 	if d > 64 {
 		i = min(bits.Len64(uint64(d-1)>>6), DurationBuckets-1)
 	}
-	h.buckets[i].Add(1)
 	h.sum.Add(int64(d))
-	for {
-		m := h.max.Load()
-		if int64(d) <= m || h.max.CompareAndSwap(m, int64(d)) {
-			return
-		}
+	for m := h.max.Load(); int64(d) > m && !h.max.CompareAndSwap(m, int64(d)); {
+		m = h.max.Load()
 	}
+	h.buckets[i].Add(1) // last: who reads it finds its maximum
 }
 
 func (h *histogram) read() (d Durations) {
