@@ -99,7 +99,7 @@ func TestAPanicPassesABreakerWithItsStack(t *testing.T) {
 }
 
 func TestFailureIfExemptsErrorsButNoPanic(t *testing.T) {
-	c := resilience.NewCircuit(resilience.FailureThreshold(1), resilience.FailureIf(func(err error) bool { return err != errDown }))
+	c := resilience.NewCircuit(resilience.FailureThreshold(1), resilience.FailureIf(func(err error) bool { return !errors.Is(err, errDown) }))
 	_ = resilience.Breaker(fails, c)(t.Context(), 1)
 	if c.State() != resilience.Closed {
 		t.Error("an exempt error opened it")

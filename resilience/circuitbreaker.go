@@ -3,6 +3,7 @@ package resilience
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"example.com/signals"
@@ -31,7 +32,7 @@ var _ signals.Signal[int] = (*CircuitBreaker[int])(nil)
 func NewCircuitBreaker[T any, S signals.Signal[T]](newSignal func(...signals.Option) S, c *Circuit, opts ...signals.Option) *CircuitBreaker[T] {
 	need(newSignal != nil, "NewCircuitBreaker: the function that makes the signal is nil")
 	need(c != nil, "NewCircuitBreaker: the circuit is nil; make one with NewCircuit")
-	sig := newSignal(append(opts[:len(opts):len(opts)], signals.Observe(c.observer()))...)
+	sig := newSignal(append(slices.Clip(opts), signals.Observe(c.observer()))...)
 	return &CircuitBreaker[T]{gate[T]{sig, c.admit}, c}
 }
 

@@ -3,6 +3,7 @@ package resilience_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +29,9 @@ func TestFailingListenersOpenACircuitBreaker(t *testing.T) {
 				t.Run(kind+" "+way+" "+how, func(t *testing.T) {
 					bubble(t, func(t *testing.T) {
 						c := resilience.NewCircuit(resilience.FailureThreshold(3), resilience.OpenFor(second))
-						changes := signalstest.Record(t, c.StateChanges())
 						calls := 0
 						g := resilience.NewCircuitBreaker[int](newSignal, c, silent)
+						changes := signalstest.Record(t, g.StateChanges())
 						g.Subscribe(func(ctx context.Context, n int) error {
 							if calls++; calls <= 3 {
 								return fn(ctx, n)
@@ -57,6 +58,20 @@ func TestFailingListenersOpenACircuitBreaker(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+func TestGoexitOpensACircuitBreaker(t *testing.T) {
+	for kind, newSignal := range kinds {
+		bubble(t, func(t *testing.T) {
+			g := resilience.NewCircuitBreaker[int](newSignal, resilience.NewCircuit(resilience.FailureThreshold(1)), silent)
+			g.Subscribe(func(context.Context, int) error { runtime.Goexit(); return nil })
+			exited(func() { g.Emit(t.Context(), 1) })
+			_ = g.Drain(t.Context())
+			if g.State() != resilience.Open {
+				t.Errorf("%s: %s, want open", kind, g.State())
+			}
+		})
 	}
 }
 

@@ -23,7 +23,7 @@ func TestDeadLetterGetsPayloadErrorAndAttempts(t *testing.T) {
 			t.Errorf("returned %v, want the failure", err)
 		}
 		l := letters.Wait(t.Context(), 1)[0]
-		if l.Payload != 7 || l.Attempts != 4 || l.Err != err {
+		if l.Payload != 7 || l.Attempts != 4 || l.Err.Error() != err.Error() {
 			t.Errorf("got %+v, want 7, 4 attempts, and what was returned", l)
 		}
 	})

@@ -108,7 +108,9 @@ func TestDedupForgetsOnlyItsOwnPlace(t *testing.T) {
 		_ = fn(t.Context(), 2) // pushes 1 out
 		_ = fn(t.Context(), 1) // handled
 		close(release)
-		<-done
+		if err := <-done; err == nil {
+			t.Error("the first call did not fail")
+		}
 		_ = fn(t.Context(), 1) // known
 		if calls != 2 {
 			t.Errorf("%d calls, want 2", calls)

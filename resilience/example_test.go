@@ -49,7 +49,7 @@ func Example() {
 		_ = undeliverable.Drain(ctx)
 	}
 
-	// Output:
+	// Unordered output:
 	// charged A1
 	// order B2 needs a person: resilience: gave up after 1 attempt: card declined
 	// signals: listener 0 "payment" of "order.placed" failed: resilience: gave up after 1 attempt: card declined

@@ -1,8 +1,10 @@
 package resilience_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,4 +163,22 @@ func TestEmitWithLimitWaits(t *testing.T) {
 			t.Errorf("got %v, want the signal's refusal", err)
 		}
 	})
+}
+
+// foreign is a signal by another package, which has no Refuse.
+type foreign struct{ signals.Signal[int] }
+
+func TestARefusalOfAForeignSignalIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	g := resilience.NewRateLimited[int](foreign{signals.NewSync[int]()}, rate.NewLimiter(0, 0))
+	g.Emit(t.Context(), 1)
+	if !strings.Contains(log.String(), `msg="resilience: emission refused" err="resilience: rate limit reached"`) {
+		t.Errorf("logged %q", log.String())
+	}
+	if g.Stats().Name != "" || g.Close(t.Context()) != nil || g.Drain(t.Context()) != nil {
+		t.Error("what the signal does not have is not left out")
+	}
 }

@@ -136,7 +136,7 @@ func TestRetryIfDecides(t *testing.T) {
 		final := errors.New("final")
 		s := answers(errDown, final)
 		err := resilience.Retry(s.listen, resilience.MaxAttempts(9),
-			resilience.RetryIf(func(err error) bool { return err != final }))(t.Context(), 1)
+			resilience.RetryIf(func(err error) bool { return !errors.Is(err, final) }))(t.Context(), 1)
 		if s.n() != 2 || !errors.Is(err, final) || resilience.IsPermanent(err) {
 			t.Errorf("%v after %d calls, want final after 2, unmarked", err, s.n())
 		}

@@ -2,6 +2,7 @@ package resilience
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func Timeout[T any](fn func(context.Context, T) error, d time.Duration) func(con
 		ctx, cancel := context.WithTimeoutCause(ctx, d, cause)
 		defer cancel()
 		err := fn(ctx, payload)
-		if err != nil && context.Cause(ctx) == error(cause) {
+		if err != nil && errors.Is(context.Cause(ctx), cause) {
 			return &TimeoutError{After: d, Err: err}
 		}
 		return err
