@@ -111,7 +111,10 @@ func heap() uint64 {
 }
 
 func TestABurstDoesNotKeepItsPeak(t *testing.T) {
-	const burst = 1_000_000
+	burst := 1_000_000
+	if raceDetector {
+		burst /= 10
+	}
 	s := signals.New[int]()
 	release := make(chan struct{})
 	var got int
@@ -122,7 +125,7 @@ func TestABurstDoesNotKeepItsPeak(t *testing.T) {
 	for n := range burst {
 		s.Emit(t.Context(), n)
 	}
-	if held := heap() - before; held < 8*burst {
+	if held := heap() - before; held < uint64(8*burst) {
 		t.Fatalf("a burst of %d holds %d bytes; the test is wrong", burst, held)
 	}
 	close(release)
@@ -236,5 +239,249 @@ func TestAStuckListenerWithMaxLagHoldsItsLagAndAChunk(t *testing.T) {
 				t.Errorf("the quick listener got %d; want %d", n, len(m))
 			}
 		})
+	}
+}
+
+func TestAStuckCallOfARemovedListenerHoldsItsOwnPayloadAndAChunk(t *testing.T) {
+	s := signals.New[parcel]()
+	var calls atomic.Int64
+	s.AddListener(func(context.Context, parcel) { calls.Add(1) })
+	sub, entered, release := stuck(s)
+	var m marks
+	m.emit(t, s, 100)
+	await(t, entered, "the stuck listener")
+	if n := m.alive(); n != len(m) {
+		t.Fatalf("%d of %d unfinished payloads are in memory", n, len(m))
+	}
+	sub.Unsubscribe() // what is pending for it is dropped
+	for range 3 * perChunk {
+		m.emit(t, s, 7)
+		for int(calls.Load()) < len(m) {
+			runtime.Gosched()
+		}
+		m.expectAlive(t, 1+perChunk, "with the call of a removed listener stuck")
+	}
+	if m[0].Value() == nil {
+		t.Error("the payload of the call under way is gone")
+	}
+	close(release)
+	drained(t, s)
+	m.expectAlive(t, 0, "when all is finished")
+}
+
+// ending is a way to end a registration: run adds a listener to s by add, and
+// sees to it that it is removed.
+type ending struct {
+	name string
+	run  func(t *testing.T, s signals.Signal[int], add adder)
+}
+
+type adder func(...signals.ListenerOption) *signals.Subscription
+
+var endings = []ending{
+	{"Unsubscribe at the end", func(t *testing.T, s signals.Signal[int], add adder) {
+		others(s, 3)
+		sub := add()
+		used(t, s)
+		sub.Unsubscribe()
+	}},
+	{"Unsubscribe in the middle", func(t *testing.T, s signals.Signal[int], add adder) {
+		others(s, 2)
+		sub := add()
+		others(s, 2)
+		used(t, s)
+		sub.Unsubscribe()
+	}},
+	{"Unsubscribe of the only one", func(t *testing.T, s signals.Signal[int], add adder) {
+		sub := add()
+		used(t, s)
+		sub.Unsubscribe()
+	}},
+	{"Unsubscribe before any emission", func(_ *testing.T, _ signals.Signal[int], add adder) {
+		add().Unsubscribe()
+	}},
+	{"RemoveListener", func(t *testing.T, s signals.Signal[int], add adder) {
+		others(s, 2)
+		add(signals.Key("it"), signals.Priority(3))
+		used(t, s)
+		if n := s.RemoveListener("it"); n != 2 {
+			t.Errorf("%d listeners left; want 2", n)
+		}
+	}},
+	{"Once", func(t *testing.T, s signals.Signal[int], add adder) {
+		others(s, 1)
+		add(signals.Once())
+		others(s, 1)
+		used(t, s)
+	}},
+	{"Reset", func(t *testing.T, s signals.Signal[int], add adder) {
+		others(s, 2)
+		add(signals.Filter(func(int) bool { return true }))
+		used(t, s)
+		s.Reset()
+	}},
+	{"Until", func(t *testing.T, s signals.Signal[int], add adder) {
+		ctx, cancel := context.WithCancel(t.Context())
+		others(s, 1)
+		add(signals.Until(ctx))
+		used(t, s)
+		cancel()
+		for s.Len() > 1 {
+			runtime.Gosched()
+		}
+	}},
+	{"Unsubscribe before Until", func(t *testing.T, s signals.Signal[int], add adder) {
+		ctx, cancel := context.WithCancel(context.Background())
+		t.Cleanup(cancel) // after the test has looked
+		sub := add(signals.Until(ctx))
+		used(t, s)
+		sub.Unsubscribe()
+	}},
+	{"Scope", func(t *testing.T, s signals.Signal[int], add adder) {
+		var scope signals.Scope
+		t.Cleanup(func() { scope.Len() })
+		others(s, 2)
+		add(signals.In(&scope))
+		used(t, s)
+		if err := scope.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}},
+	{"Unsubscribe in a scope that stays", func(t *testing.T, s signals.Signal[int], add adder) {
+		var scope signals.Scope
+		t.Cleanup(func() { scope.Len() })
+		sub := add(signals.In(&scope))
+		used(t, s)
+		sub.Unsubscribe()
+	}},
+}
+
+func others(s signals.Signal[int], n int) {
+	for range n {
+		s.AddListener(func(context.Context, int) {})
+	}
+}
+
+// used emits, and waits until all is done.
+func used(t *testing.T, s signals.Signal[int]) {
+	t.Helper()
+	for n := range 4 {
+		s.Emit(t.Context(), n)
+	}
+	if d, ok := s.(interface{ Drain(context.Context) error }); ok {
+		drained(t, d)
+	}
+}
+
+func TestARemovedListenerIsNotKept(t *testing.T) {
+	for kind, make := range map[string]func() signals.Signal[int]{
+		"sync":    func() signals.Signal[int] { return signals.NewSync[int]() },
+		"async":   func() signals.Signal[int] { return signals.New[int]() },
+		"sharded": func() signals.Signal[int] { return signals.NewSharded[int](2, nil) },
+		"on a bus": func() signals.Signal[int] {
+			return signals.New[int](signals.OnBus(signals.NewBus(signals.MaxWorkers(2))))
+		},
+	} {
+		for _, way := range endings {
+			t.Run(kind+"/"+way.name, func(t *testing.T) {
+				s := make()
+				var sub *signals.Subscription // it, too, outlives the listener
+				var collected *atomic.Bool
+				way.run(t, s, func(opts ...signals.ListenerOption) *signals.Subscription {
+					held := &mark{}
+					collected = onceCollected(held)
+					sub = s.Subscribe(func(context.Context, int) error { runtime.KeepAlive(held); return nil }, opts...)
+					return sub
+				})
+				collectUntil(t, "what the removed listener holds is collected", collected.Load)
+				runtime.KeepAlive(s)
+				runtime.KeepAlive(sub)
+			})
+		}
+	}
+}
+
+func TestAListenerRemovedInACallIsKeptUntilItReturns(t *testing.T) {
+	s := signals.New[int]()
+	others(s, 2)
+	entered, release := make(chan struct{}), make(chan struct{})
+	held := &mark{}
+	collected := onceCollected(held)
+	sub := s.Subscribe(func(context.Context, int) error {
+		close(entered)
+		<-release
+		held.n++
+		return nil
+	})
+	s.Emit(t.Context(), 1)
+	await(t, entered, "the listener")
+	sub.Unsubscribe()
+	close(release)
+	if err := sub.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	held = nil
+	collectUntil(t, "what the removed listener holds is collected", collected.Load)
+	runtime.KeepAlive(s)
+	runtime.KeepAlive(sub)
+}
+
+func TestAnEventsLoopThatEndedIsNotKept(t *testing.T) {
+	s := signals.New[int]()
+	others(s, 1)
+	collected := func() *atomic.Bool {
+		held := &mark{}
+		go func() {
+			for s.Len() < 2 {
+				runtime.Gosched()
+			}
+			s.Emit(t.Context(), 1)
+		}()
+		for n := range s.Events(t.Context()) {
+			held.n += n
+			break
+		}
+		return onceCollected(held)
+	}()
+	drained(t, s)
+	collectUntil(t, "what the body of the loop holds is collected", collected.Load)
+	runtime.KeepAlive(s)
+}
+
+func TestASignalThatIsNeverClosedIsCollected(t *testing.T) {
+	collected := func() *atomic.Bool {
+		s := signals.New[int]()
+		others(s, 3)
+		used(t, s)
+		return onceCollected(s)
+	}()
+	collectUntil(t, "the signal is collected", collected.Load)
+}
+
+func TestASignalThatHasNotEmittedHasNoChunk(t *testing.T) {
+	const n = 200
+	all := make([]*signals.AsyncSignal[int], n)
+	allocated := func(do func(i int)) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for i := range all {
+			do(i)
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / n
+	}
+	made := allocated(func(i int) {
+		all[i] = signals.New[int]()
+		all[i].AddListener(func(context.Context, int) {})
+	})
+	if made >= 4000 {
+		t.Errorf("a signal with a listener takes %d bytes; a chunk takes about 4096", made)
+	}
+	emitted := allocated(func(i int) { all[i].Emit(t.Context(), 1) })
+	if emitted < 4000 {
+		t.Errorf("the first emission takes %d bytes; a chunk takes about 4096: the test is wrong", emitted)
+	}
+	for _, s := range all {
+		drained(t, s)
 	}
 }
