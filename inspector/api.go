@@ -104,7 +104,7 @@ type Status string
 const (
 	StatusStuck    Status = "stuck"    // a call has run longer than StuckAfter
 	StatusFailing  Status = "failing"  // failed in the last minute
-	StatusLagging  Status = "lagging"  // more comes in than goes out
+	StatusLagging  Status = "lagging"  // lag that grows, or takes more than 10 seconds to work off
 	StatusDropping Status = "dropping" // dropped or refused in the last minute
 	StatusUnheard  Status = "unheard"  // emitted with nobody listening
 	StatusOK       Status = "ok"
@@ -132,7 +132,7 @@ const (
 const (
 	FindingStuck    = "stuck"    // a call does not come back
 	FindingFailing  = "failing"  // failures in the last minute
-	FindingLag      = "lag"      // lag that grows
+	FindingLag      = "lag"      // lag that grows, or takes long to work off
 	FindingDrops    = "drops"    // a listener with MaxLag missed emissions
 	FindingRefusals = "refusals" // emissions were not accepted
 	FindingOver     = "over"     // emissions accepted above Capacity

@@ -23,7 +23,7 @@ func spark(rates, fails []float32) template.HTML {
 		for i, f := range fails {
 			if f > 0 {
 				x := w * (1 - float64(len(fails)-1-i)/(points-1))
-				fmt.Fprintf(&b, `<path class="fail" d="M%.1f,%g v-5"/>`, x, h)
+				fmt.Fprintf(&b, `<path class="fail" d="M%.1f,%g v-4"/>`, x, h)
 			}
 		}
 	}

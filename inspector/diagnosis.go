@@ -15,7 +15,7 @@ func (t *listenerTrack) status(now time.Time, stuck time.Duration) Status {
 		return StatusStuck
 	case lately.failures > 0:
 		return StatusFailing
-	case t.growing():
+	case t.growing() || t.behind(now) > longestBehind:
 		return StatusLagging
 	case lately.drops > 0:
 		return StatusDropping
@@ -23,6 +23,18 @@ func (t *listenerTrack) status(now time.Time, stuck time.Duration) Status {
 		return StatusSilent
 	}
 	return StatusOK
+}
+
+// longestBehind is how long a listener may need for what waits for it.
+const longestBehind = 10 * time.Second
+
+// behind returns how long what waits for the listener takes it, at its pace.
+func (t *listenerTrack) behind(now time.Time) time.Duration {
+	lately, since := t.lately(now)
+	if t.Lag < 50 || lately.rate == 0 {
+		return 0
+	}
+	return time.Duration(min(float64(t.Lag)*float64(since)/float64(lately.rate), float64(30*24*time.Hour)))
 }
 
 var statuses = []Status{StatusStuck, StatusFailing, StatusLagging, StatusDropping, StatusUnheard, StatusOK, StatusSilent}
@@ -116,8 +128,14 @@ func (t *listenerTrack) diagnose(now time.Time, s *signalTrack) (Finding, bool) 
 		return Finding{Kind: FindingFailing, Severity: severity, Count: lately.failures,
 			Text: fmt.Sprintf("%s failed in %d of %s in %s", who, lately.failures, plural(max(lately.rate, lately.failures), "call"), span(since))}, true
 	case StatusLagging:
-		return Finding{Kind: FindingLag, Severity: SeverityWarning, Count: uint64(t.Lag),
-			Text: fmt.Sprintf("%s falls behind: %s and growing", who, plural(uint64(t.Lag), "emission waits", "emissions wait"))}, true
+		text := fmt.Sprintf("%s falls behind: %s", who, plural(uint64(t.Lag), "emission waits", "emissions wait"))
+		if t.growing() {
+			text += ", and more each second"
+		}
+		if d := t.behind(now); d > time.Second {
+			text += fmt.Sprintf("; at its pace that takes %s", seconds(d.Seconds()))
+		}
+		return Finding{Kind: FindingLag, Severity: SeverityWarning, Count: uint64(t.Lag), Text: text}, true
 	case StatusDropping:
 		return Finding{Kind: FindingDrops, Severity: SeverityWarning, Count: lately.drops,
 			Text: fmt.Sprintf("%s missed %s in %s, by its MaxLag", who, plural(lately.drops, "emission"), span(since))}, true

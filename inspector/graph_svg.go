@@ -60,13 +60,15 @@ func drawEdge(b *strings.Builder, g Graph, e Edge, r route, most float64) {
 		kind, path.String(), e.weight(most), dash, html.EscapeString(title))
 }
 
-// Outlines of nodes, by what they are and how they do.
-const (
-	rect    = `<rect x="0.5" y="0.5" width="207" height="47" rx="7"%s/>`
-	pill    = `<rect x="0.5" y="0.5" width="207" height="47" rx="23.5"%s/>`
-	paper   = `<path d="M0.5,0.5 h195 l12,12 v35 h-207 z m195,0 v12 h12"%s/>`
-	octagon = `<path d="M13,0.5 h182 l12.5,13 v21 l-12.5,13 h-182 l-12.5,-13 v-21 z"%s/><path d="M15,4 h178 l11,11.5 v17 l-11,11.5 h-178 l-11,-11.5 v-17 z" fill="none"%[1]s/>`
-	notched = `<path d="M0.5,0.5 h207 v47 h-13 l-6.5,-6 l-6.5,6 l-6.5,-6 l-6.5,6 h-168 z"%s/>`
+// outlines of nodes, by what they are and how they do. The first verb is for
+// the attributes of the shape, the second for those of an inner line.
+var (
+	rect    = `<rect x="0.5" y="0.5" width="183" height="47" rx="7"%s/>`
+	pill    = `<rect x="0.5" y="0.5" width="183" height="47" rx="23.5"%s/>`
+	paper   = `<path d="M0.5,0.5 h171 l12,12 v35 h-183 z m171,0 v12 h12"%s/>`
+	octagon = `<path d="M13,0.5 h158 l12.5,13 v21 l-12.5,13 h-158 l-12.5,-13 v-21 z"%s/>` +
+		`<path d="M15,4 h154 l11,11.5 v17 l-11,11.5 h-154 l-11,-11.5 v-17 z"%s/>`
+	notched = `<path d="M0.5,0.5 h183 v47 h-13 l-6.5,-6 l-6.5,6 l-6.5,-6 l-6.5,6 h-144 z"%s/>`
 )
 
 func drawNode(b *strings.Builder, n Node, x, y float64) {
@@ -96,8 +98,9 @@ func drawNode(b *strings.Builder, n Node, x, y float64) {
 		fmt.Fprintf(b, `<a href="signal?signal=%s">`, html.EscapeString(url.QueryEscape(n.Signal)))
 	}
 	fmt.Fprintf(b, `<title>%s</title>`, html.EscapeString(strings.Join(n.lines(), "\n")))
-	style := fmt.Sprintf(` class="shape" fill="%s" stroke="%s" stroke-width="%.1f"%s`, fill, stroke, width, dash)
-	fmt.Fprintf(b, strings.ReplaceAll(outline, ` fill="none"%[1]s`, fmt.Sprintf(` class="shape inner" fill="none" stroke="%s"`, stroke)), style)
+	shape := fmt.Sprintf(` class="shape" fill="%s" stroke="%s" stroke-width="%.1f"%s`, fill, stroke, width, dash)
+	inner := fmt.Sprintf(` class="shape inner" fill="none" stroke="%s"`, stroke)
+	fmt.Fprintf(b, outline, []any{shape, inner}[:strings.Count(outline, "%s")]...)
 	label, second, rate := n.Label, n.Detail, ""
 	if n.Note != "" {
 		second = n.Note
@@ -109,16 +112,16 @@ func drawNode(b *strings.Builder, n Node, x, y float64) {
 	if n.Type == NodeSignal {
 		left = 20
 	}
-	room := 27 - utf8.RuneCountInString(rate)
+	room := 23 - utf8.RuneCountInString(rate)
 	fmt.Fprintf(b, `<text class="label" x="%d" y="20" font-weight="600" fill="#1d2433">%s</text>`, left, html.EscapeString(short(label, room)))
 	if rate != "" {
-		fmt.Fprintf(b, `<text class="rate" x="%d" y="20" text-anchor="end" font-size="11" fill="#667085">%s</text>`, 208-left, html.EscapeString(rate))
+		fmt.Fprintf(b, `<text class="rate" x="%d" y="20" text-anchor="end" font-size="11" fill="#667085">%s</text>`, int(nodeWidth)-left, html.EscapeString(rate))
 	}
 	if m := sign(n.Status); m != "" && n.Note != "" && (bad != "" || n.Status == StatusUnheard) {
 		second = m + " " + second
 	}
 	fmt.Fprintf(b, `<text class="detail" x="%d" y="37" font-size="11" fill="%s">%s</text>`,
-		left, map[string]string{"bad": "#b42318", "warn": "#b54708", "": "#667085"}[bad], html.EscapeString(short(second, 31)))
+		left, map[string]string{"bad": "#b42318", "warn": "#b54708", "": "#667085"}[bad], html.EscapeString(short(second, 27)))
 	if n.Signal != "" {
 		b.WriteString(`</a>`)
 	}

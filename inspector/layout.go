@@ -10,9 +10,9 @@ import (
 // columns an order with few crossings; then places near the neighbours.
 
 const (
-	nodeWidth  = 208.0
+	nodeWidth  = 184.0
 	nodeHeight = 48.0
-	columnGap  = 84.0
+	columnGap  = 60.0
 	rowGap     = 14.0
 	bendHeight = 10.0 // of the bend of an edge that passes a column
 	margin     = 20.0
@@ -23,6 +23,7 @@ const (
 type place struct {
 	node   int // index in Graph.Nodes; -1: a bend
 	column int
+	least  int     // the column that its type may not be left of
 	x, y   float64 // its middle
 	height float64
 	in     []*place
@@ -48,9 +49,15 @@ type drawing struct {
 func layout(g Graph) drawing {
 	d := drawing{}
 	index := make(map[string]int, len(g.Nodes))
+	sites := slices.ContainsFunc(g.Nodes, func(n Node) bool { return n.Type == NodeCallSite })
 	for i, n := range g.Nodes {
 		index[n.ID] = i
-		d.places = append(d.places, &place{node: i, height: nodeHeight})
+		p := &place{node: i, height: nodeHeight}
+		if sites {
+			p.least = nodeOrder[n.Type]
+		}
+		p.column = p.least
+		d.places = append(d.places, p)
 	}
 	for i, e := range g.Edges {
 		from, ok := index[e.From]
@@ -126,10 +133,6 @@ func (d *drawing) assignColumns() {
 			}
 		}
 	}
-	sites := false // a column of call sites, even for signals that have none
-	for _, p := range d.places {
-		sites = sites || len(p.in) == 0 && len(p.out) > 0
-	}
 	last := 0
 	for _, p := range d.places {
 		if len(p.in) == 0 && len(p.out) > 0 {
@@ -137,7 +140,7 @@ func (d *drawing) assignColumns() {
 			for _, q := range p.out {
 				first = min(first, q.column)
 			}
-			p.column = first - 1
+			p.column = max(p.least, first-1)
 		}
 		last = max(last, p.column)
 	}
