@@ -298,8 +298,10 @@ func (s *asyncBase[T]) Stats() SignalStats {
 		stats.Pending += g.unfinished()
 		stats.Emissions += g.end
 		stats.Deliveries += g.run
-		for _, r := range g.readers {
-			stats.Deliveries += r.progress()
+		for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
+			for _, r := range rs {
+				stats.Deliveries += r.progress()
+			}
 		}
 		stats.Drops += g.dropped
 		stats.Refusals += g.refused

@@ -390,3 +390,28 @@ func TestConservationOfEventsBesideAQuickListener(t *testing.T) {
 		}
 	})
 }
+
+// What a batch has done counts at once, also when its listener is removed.
+func TestConservationOfCountsWhenAListenerIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := signals.New[int]()
+		g := newGate()
+		sub := s.Subscribe(g.listen)
+		for i := range 9 {
+			s.Emit(t.Context(), i)
+			synctest.Wait()
+		}
+		for range 4 { // the second call is the first of a batch
+			g.pass()
+			synctest.Wait()
+		}
+		want(t, "deliveries", s.Stats().Deliveries, 4)
+		sub.Unsubscribe()
+		want(t, "deliveries after the removal", s.Stats().Deliveries, 4)
+		want(t, "its own", sub.Stats().Deliveries, 4)
+		want(t, "drops", s.Stats().Drops, 4)
+		g.pass()
+		synctest.Wait()
+		want(t, "deliveries in the end", s.Stats().Deliveries, 5)
+	})
+}
