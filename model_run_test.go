@@ -21,7 +21,7 @@ func TestDifferentialRandomPrograms(t *testing.T) {
 	if testing.Short() {
 		programs = 60
 	}
-	first := rand.Uint64() //nolint:gosec // printed on failure
+	first := rand.Uint64()
 	for i := range programs {
 		seed := first + uint64(i)
 		rng := rand.New(rand.NewPCG(seed, 0))
@@ -73,7 +73,8 @@ type program struct {
 
 	mu       sync.Mutex
 	failures []string
-	told     int // drops, by the observer
+	told     int    // drops, by the observer
+	run      uint64 // deliveries, when it was last looked at
 	errs     []error
 	observed bool
 }
@@ -274,7 +275,7 @@ func cause(err error) string {
 func outcomeOf(err error) string {
 	var one *signals.ListenerError
 	errs := []error{err}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what errors.Join made
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		errs = many.Unwrap()
 	} else if err == nil {
 		errs = nil
@@ -361,6 +362,10 @@ func (p *program) look() error {
 	if got != want || !counted(st.Deliveries, m.run, busy) {
 		return fmt.Errorf("stats %s, %d deliveries; the model %s, %d", got, st.Deliveries, want, m.run)
 	}
+	if st.Deliveries < p.run {
+		return fmt.Errorf("%d deliveries; there were %d before", st.Deliveries, p.run)
+	}
+	p.run = st.Deliveries
 	if p.observed && p.told != m.dropped {
 		return fmt.Errorf("the observer was told of %d drops; the model %d", p.told, m.dropped)
 	}

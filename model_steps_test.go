@@ -169,7 +169,7 @@ func (p *program) add(a, b int) {
 	}
 	if !p.m.add(l) {
 		if _, err := p.s.TrySubscribe(h.listen, opts...); !errors.Is(err, signals.ErrKeyTaken) && !p.m.closed {
-			p.wrong(fmt.Errorf("key %q is taken, and TrySubscribe returned %v", l.key, err))
+			p.wrong(fmt.Errorf("key %q is taken, and TrySubscribe returned %w", l.key, err))
 		}
 		cancel()
 		return
@@ -291,7 +291,7 @@ func (p *program) inside(h *heldListener, c *heldCall, what int) {
 		c.do <- func() {
 			for i, err := range []error{p.s.Drain(ctx), p.s.Close(ctx), p.s.EmitWait(ctx, wide{}), h.sub.Wait(ctx)} {
 				if !errors.Is(err, signals.ErrWouldDeadlock) && (i < 3 || h.sub != nil) {
-					p.wrong(fmt.Errorf("wait %d inside a listener returned %v", i, err))
+					p.wrong(fmt.Errorf("wait %d inside a listener returned %w", i, err))
 				}
 			}
 		}
