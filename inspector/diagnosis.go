@@ -165,8 +165,11 @@ func plural(n uint64, forms ...string) string {
 
 // span says over which time something was counted.
 func span(d time.Duration) string {
-	if d < 2*time.Second {
+	switch {
+	case d < 2*time.Second:
 		return "the last second"
+	case d > 50*time.Second && d < 80*time.Second:
+		return "the last minute"
 	}
 	return "the last " + seconds(d.Seconds())
 }

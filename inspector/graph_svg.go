@@ -57,7 +57,7 @@ func drawEdge(b *strings.Builder, g Graph, e Edge, r route, most float64) {
 		title += ", " + l
 	}
 	fmt.Fprintf(b, `<path class="%s" d="%s" fill="none" stroke="#98a2b3" stroke-width="%.1f" stroke-opacity="0.7"%s><title>%s</title></path>`+"\n",
-		kind, path.String(), e.weight(most), dash, html.EscapeString(title))
+		kind, path.String(), e.weight(most), dash, text(title))
 }
 
 // outlines of nodes, by what they are and how they do. The first verb is for
@@ -95,9 +95,9 @@ func drawNode(b *strings.Builder, n Node, x, y float64) {
 	}
 	fmt.Fprintf(b, `<g class="node %s %s" transform="translate(%.1f,%.1f)">`, n.Type, bad, x, y)
 	if n.Signal != "" {
-		fmt.Fprintf(b, `<a href="signal?signal=%s">`, html.EscapeString(url.QueryEscape(n.Signal)))
+		fmt.Fprintf(b, `<a href="signal?signal=%s">`, text(url.QueryEscape(n.Signal)))
 	}
-	fmt.Fprintf(b, `<title>%s</title>`, html.EscapeString(strings.Join(n.lines(), "\n")))
+	fmt.Fprintf(b, `<title>%s</title>`, text(strings.Join(n.lines(), "\n")))
 	shape := fmt.Sprintf(` class="shape" fill="%s" stroke="%s" stroke-width="%.1f"%s`, fill, stroke, width, dash)
 	inner := fmt.Sprintf(` class="shape inner" fill="none" stroke="%s"`, stroke)
 	fmt.Fprintf(b, outline, []any{shape, inner}[:strings.Count(outline, "%s")]...)
@@ -112,20 +112,34 @@ func drawNode(b *strings.Builder, n Node, x, y float64) {
 	if n.Type == NodeSignal {
 		left = 20
 	}
-	room := 23 - utf8.RuneCountInString(rate)
-	fmt.Fprintf(b, `<text class="label" x="%d" y="20" font-weight="600" fill="#1d2433">%s</text>`, left, html.EscapeString(short(label, room)))
+	width = nodeWidth - 2*float64(left) // for text, whose letters are about so wide: 7.6, 6.2 where small
+	room := int((width - 6.2*float64(utf8.RuneCountInString(rate))) / 7.6)
 	if rate != "" {
-		fmt.Fprintf(b, `<text class="rate" x="%d" y="20" text-anchor="end" font-size="11" fill="#667085">%s</text>`, int(nodeWidth)-left, html.EscapeString(rate))
+		room--
+	}
+	fmt.Fprintf(b, `<text class="label" x="%d" y="20" font-weight="600" fill="#1d2433">%s</text>`, left, text(short(label, room)))
+	if rate != "" {
+		fmt.Fprintf(b, `<text class="rate" x="%d" y="20" text-anchor="end" font-size="11" fill="#667085">%s</text>`, int(nodeWidth)-left, text(rate))
 	}
 	if m := sign(n.Status); m != "" && n.Note != "" && (bad != "" || n.Status == StatusUnheard) {
 		second = m + " " + second
 	}
 	fmt.Fprintf(b, `<text class="detail" x="%d" y="37" font-size="11" fill="%s">%s</text>`,
-		left, map[string]string{"bad": "#b42318", "warn": "#b54708", "": "#667085"}[bad], html.EscapeString(short(second, 27)))
+		left, map[string]string{"bad": "#b42318", "warn": "#b54708", "": "#667085"}[bad], text(short(second, int(width/6.2))))
 	if n.Signal != "" {
 		b.WriteString(`</a>`)
 	}
 	b.WriteString("</g>\n")
+}
+
+// text escapes a text, and what XML cannot hold at all.
+func text(s string) string {
+	return html.EscapeString(strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0xFFFE || r == 0xFFFF {
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD")))
 }
 
 // sign is a sign for a status, beside its colour.

@@ -23,6 +23,7 @@ type Inspector struct {
 
 	mu      sync.RWMutex // over what follows
 	state   state
+	asked   time.Time     // when the last sample was taken for somebody
 	watched int           // streams
 	idle    chan struct{} // closed when the last of them leaves
 	changed chan struct{} // closed at the next sample; streams wait for it
@@ -124,6 +125,7 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 		i.release = append(i.release, bus.Tap(i.tails.add, i.only...).Unsubscribe)
 	}
 	i.look(true) // what later figures are compared with
+	i.asked = time.Time{}
 	return i
 }
 

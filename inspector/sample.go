@@ -145,9 +145,10 @@ func (i *Inspector) look(now bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	at := time.Now()
-	if !now && at.Sub(i.state.at) < least {
+	if !now && at.Sub(i.asked) < least {
 		return
 	}
+	i.asked = at
 	i.state.take(at, i.bus.Stats(), i.stuck)
 	close(i.changed)
 	i.changed = make(chan struct{})
