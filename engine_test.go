@@ -2,6 +2,9 @@ package signals_test
 
 import (
 	"context"
+	"errors"
+	"runtime"
+	"sync"
 	"testing"
 
 	"example.com/signals"
@@ -33,5 +36,87 @@ func TestWhenEmitWaitReturnsNothingOfItIsPending(t *testing.T) {
 		if st := s.Stats(); st.Pending != 0 || st.Deliveries != st.Emissions {
 			t.Fatalf("emission %d: %d pending, %d of %d delivered", i, st.Pending, st.Deliveries, st.Emissions)
 		}
+	}
+}
+
+func TestAListenerRemovedWhileItsFilterRunsIsNotCalled(t *testing.T) {
+	for kind, build := range makers {
+		s, ok := build().(asynchronousInt)
+		if !ok {
+			continue // a sync emission under way may still call it
+		}
+		entered, release := make(chan struct{}), make(chan struct{})
+		sub := s.Subscribe(func(context.Context, int) error {
+			t.Errorf("%s: called after its removal", kind)
+			return nil
+		}, signals.Filter(func(int) bool { close(entered); <-release; return true }))
+		done := make(chan error, 1)
+		go func() { done <- s.EmitWait(context.Background(), 1) }()
+		await(t, entered, "the filter")
+		sub.Unsubscribe()
+		close(release)
+		if err := await(t, done, "EmitWait"); !errors.Is(err, signals.ErrDropped) {
+			t.Errorf("%s: EmitWait: %v, want ErrDropped", kind, err)
+		}
+		if st := sub.Stats(); st.Drops != 1 || st.Deliveries != 0 {
+			t.Errorf("%s: %d drops, %d deliveries; want 1 and 0", kind, st.Drops, st.Deliveries)
+		}
+	}
+}
+
+// asynchronousInt is what async and sharded signals have in common.
+type asynchronousInt interface {
+	signals.Signal[int]
+	EmitWait(context.Context, int) error
+	Drain(context.Context) error
+}
+
+func TestARangeRemovedWhileItsFilterRunsEndsWithoutItsBody(t *testing.T) {
+	s := signals.New[int]()
+	entered, release := make(chan struct{}), make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range s.Events(context.Background(), signals.Key("loop"),
+			signals.Filter(func(int) bool { close(entered); <-release; return true })) {
+			t.Error("the body ran after the removal")
+		}
+	}()
+	for s.IsEmpty() {
+		runtime.Gosched()
+	}
+	s.Emit(t.Context(), 1)
+	await(t, entered, "the filter")
+	s.RemoveListener("loop")
+	close(release)
+	await(t, ended, "the range")
+	if n := s.Stats().Drops; n != 1 {
+		t.Errorf("%d drops; want 1", n)
+	}
+}
+
+func TestAListenerWhoseContextEndsWhileItsFilterRunsIsNotCalled(t *testing.T) {
+	everyKind(t, func(t *testing.T, s signals.Signal[int]) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.Subscribe(func(context.Context, int) error {
+			t.Error("called after its context had ended")
+			return nil
+		}, signals.Until(ctx), signals.Filter(func(int) bool { cancel(); return true }))
+		s.Emit(t.Context(), 1)
+		settled(t, s)
+	})
+}
+
+func TestWhatAOnceListenerIsTooLateForIsDropped(t *testing.T) {
+	s := signals.New[int]()
+	var both sync.WaitGroup
+	both.Add(2)
+	s.Subscribe(nothing, signals.Once(), signals.Concurrency(2),
+		signals.Filter(func(int) bool { both.Done(); both.Wait(); return true }))
+	s.Emit(t.Context(), 1)
+	s.Emit(t.Context(), 2)
+	settled(t, s)
+	if st := s.Stats(); st.Deliveries != 1 || st.Drops != 1 {
+		t.Errorf("%d deliveries, %d drops; want 1 of each", st.Deliveries, st.Drops)
 	}
 }

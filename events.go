@@ -110,8 +110,12 @@ func (l *loop[T]) body() {
 		l.over = true
 		return // dropped
 	}
-	at++
 	ok, err := r.h.wants(sl.payload)
+	if err == nil && r.gone.Load() {
+		l.over = true
+		return // the same, while its filter ran
+	}
+	at++
 	if err != nil {
 		outcome = e.named(err)
 		e.report(sl.ctx, sl.payload, err)

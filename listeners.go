@@ -95,17 +95,25 @@ func (h *handler[T]) timed(ctx context.Context, payload T, timing *histogram) (e
 // is an error.
 func (h *handler[T]) wants(payload T) (ok bool, err error) {
 	defer recoverTo(&err)
-	for _, ctx := range h.until {
-		if ctx.Err() != nil {
-			return false, nil
-		}
+	if h.ended() {
+		return false, nil
 	}
 	for _, pass := range h.filters {
 		if !pass(payload) {
 			return false, nil
 		}
 	}
-	return true, nil
+	return !h.ended(), nil // perhaps while a filter ran
+}
+
+// ended reports whether a context of Until has.
+func (h *handler[T]) ended() bool {
+	for _, ctx := range h.until {
+		if ctx.Err() != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // settle makes the settings of a signal if it has none yet, and returns them.

@@ -242,11 +242,15 @@ func (m *model) begin(l *modelListener) {
 // filtered ends the Filter of a call.
 func (m *model) filtered(l *modelListener, c *modelCall) {
 	c.filtering = false
-	switch verdict(l.id, c.e.payload) {
-	case "pass":
-		m.enter(l, c)
-	case "panic":
+	switch v := verdict(l.id, c.e.payload); {
+	case v == "panic":
 		m.end(l, c, "panic")
+	case !l.listed: // removed meanwhile
+		l.dropped++
+		m.dropped++
+		m.take(l, c, "dropped")
+	case v == "pass":
+		m.enter(l, c)
 	default:
 		m.end(l, c, "")
 	}
@@ -255,10 +259,6 @@ func (m *model) filtered(l *modelListener, c *modelCall) {
 // enter begins the call of the listener itself.
 func (m *model) enter(l *modelListener, c *modelCall) {
 	if l.once {
-		if !l.listed {
-			m.end(l, c, "")
-			return
-		}
 		m.remove(l)
 	}
 	l.got = append(l.got, c.e.payload)
@@ -275,11 +275,16 @@ func (m *model) leave(l *modelListener, c *modelCall) {
 }
 
 func (m *model) end(l *modelListener, c *modelCall, err string) {
-	l.calls = slices.DeleteFunc(l.calls, func(d *modelCall) bool { return d == c })
 	if err != "" {
 		l.failed++
 		m.failures = append(m.failures, fmt.Sprintf("%s %d %s", l.key, c.e.payload, err))
 	}
+	m.take(l, c, err)
+}
+
+// take takes c from the calls of l.
+func (m *model) take(l *modelListener, c *modelCall, err string) {
+	l.calls = slices.DeleteFunc(l.calls, func(d *modelCall) bool { return d == c })
 	m.through(l, c.e, err)
 	m.admit()
 }

@@ -337,7 +337,7 @@ func (e *entry[T]) invoke(ctx context.Context, h *handler[T], payload T, hk hook
 		if !ok || err != nil {
 			return nil, false, err
 		}
-		if h.once && !e.claimOnce() {
+		if e.removed() || h.once && !e.claimOnce() {
 			return nil, false, nil
 		}
 	}

@@ -323,7 +323,8 @@ func (w *worker[T]) run(c *chunk[T], h *handler[T]) (gone bool, err error) {
 	return false, nil
 }
 
-// runObserved is run for one position, with options and observers.
+// runObserved is run for one position, with options and observers. A Once
+// listener whose call another emission has got counts as removed.
 func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
 	r := w.r
 	r.pos.Store(w.at)
@@ -336,8 +337,9 @@ func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
 	_, called, err := r.e.invoke(sl.ctx, r.h, sl.payload, hk, timed)
 	if !called {
 		w.calls--
+		gone = err == nil && (r.e.removed() || r.e.used.Load())
 	}
-	return false, err
+	return gone, err
 }
 
 // failed reports a failure, and keeps it for the EmitWait.
