@@ -1,0 +1,117 @@
+package inspector
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"example.com/signals"
+)
+
+// BenchmarkEmit is what an emission costs without an inspector, with one, and
+// with its page open.
+func BenchmarkEmit(b *testing.B) {
+	kinds := map[string]func(*signals.Bus) func(int){
+		"sync": func(bus *signals.Bus) func(int) {
+			s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
+			for range 3 {
+				s.AddListener(func(context.Context, int) {})
+			}
+			return func(n int) { s.Emit(context.Background(), n) }
+		},
+		"async": func(bus *signals.Bus) func(int) {
+			s := signals.Topic[int](bus, "s", signals.Capacity(10_000, signals.Block))
+			for range 3 {
+				s.AddListener(func(context.Context, int) {})
+			}
+			return func(n int) { s.Emit(context.Background(), n) }
+		},
+	}
+	for _, kind := range []string{"sync", "async"} {
+		for _, c := range []struct {
+			name string
+			opts []Option
+			with bool
+			page bool
+		}{
+			{"without", nil, false, false},
+			{"closed", nil, true, false},
+			{"page", nil, true, true},
+			{"page/CallSites=0", []Option{CallSites(0)}, true, true},
+			{"page/CallSites=1", []Option{CallSites(1)}, true, true},
+		} {
+			b.Run(kind+"/"+c.name, func(b *testing.B) {
+				bus := quietBus()
+				emit := kinds[kind](bus)
+				if c.with {
+					i := open(b, bus, c.opts...)
+					if c.page {
+						watch(b, i)
+					}
+				}
+				b.ReportAllocs()
+				n := 0
+				for b.Loop() {
+					emit(n)
+					n++
+				}
+				b.StopTimer()
+				if err := bus.Close(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// watch opens the page and reads it until the benchmark ends.
+func watch(b *testing.B, i *Inspector) {
+	server := httptest.NewServer(i)
+	r, err := server.Client().Get(server.URL + "/live?view=signals")
+	if err != nil || r.StatusCode != http.StatusOK {
+		b.Fatal(err, r)
+	}
+	done := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(done)
+	}()
+	b.Cleanup(func() {
+		i.Close()
+		<-done
+		_ = r.Body.Close()
+		server.Close()
+	})
+}
+
+// BenchmarkSample is what a second costs while somebody looks.
+func BenchmarkSample(b *testing.B) {
+	for _, n := range []int{10, 1000} {
+		bus := quietBus()
+		for k := range n {
+			s := signals.Topic[int](bus, fmt.Sprint("s", k))
+			for j := range 10 {
+				s.AddListener(func(context.Context, int) {}, fmt.Sprint("l", j))
+			}
+		}
+		i := open(b, bus)
+		b.Run(fmt.Sprintf("look/signals=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				i.look(true)
+			}
+		})
+		b.Run(fmt.Sprintf("render/signals=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			v := view{i: i, access: View, name: "signals"}
+			for b.Loop() {
+				if _, err := v.body(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
