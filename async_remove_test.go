@@ -296,7 +296,9 @@ func TestOnceIsCalledOnceWhoeverEmits(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				mustDrain(t, s)
+				for s.Pending() > 0 { // what the listeners emit takes the place of what they were to get
+					mustDrain(t, s)
+				}
 				for i := range calls {
 					if n := calls[i].Load(); n != 1 || subs[i].Stats().Deliveries != 1 {
 						t.Errorf("listener %d: %d calls, %+v", i, n, subs[i].Stats())
