@@ -172,6 +172,8 @@ type Failure struct {
 	Panic    bool      `json:"panic,omitempty"`
 	Stack    string    `json:"stack,omitempty"`   // of a panic
 	Payload  string    `json:"payload,omitempty"` // with Payloads, for who may see it
+
+	Number uint64 `json:"number"` // counts failures, from 1; those that were not kept too
 }
 
 // Tail is what payloads.json says: the last payloads of a signal, newest first.

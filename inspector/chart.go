@@ -3,6 +3,7 @@ package inspector
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 
 	"example.com/signals"
@@ -36,15 +37,17 @@ func polyline[N float32 | int32](values []N, top, width, high, low float64) stri
 	for _, v := range values {
 		top = max(top, float64(v))
 	}
-	var b strings.Builder
+	b := make([]byte, 0, 12*len(values))
 	for i, v := range values {
 		y := low
 		if top > 0 {
 			y -= (low - high) * float64(v) / top
 		}
-		fmt.Fprintf(&b, "%.1f,%.1f ", width*(1-float64(len(values)-1-i)/(points-1)), y)
+		b = strconv.AppendFloat(b, width*(1-float64(len(values)-1-i)/(points-1)), 'f', 1, 64)
+		b = strconv.AppendFloat(append(b, ','), y, 'f', 1, 64)
+		b = append(b, ' ')
 	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(string(b))
 }
 
 // chart is a sparkline with room: a grid, and what its top stands for.

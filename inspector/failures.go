@@ -32,10 +32,11 @@ type failureLog struct {
 // failed is an Observer's Failure.
 func (i *Inspector) failed(_ context.Context, f signals.Failure) {
 	now := time.Now()
-	if !i.failures.admit(now) {
+	number, ok := i.failures.admit(now)
+	if !ok {
 		return
 	}
-	e := Failure{Time: now, Signal: f.Signal, Key: f.Key, Function: f.Listener, Site: f.Site, Error: cut(f.Err.Error(), maxError)}
+	e := Failure{Number: number, Time: now, Signal: f.Signal, Key: f.Key, Function: f.Listener, Site: f.Site, Error: cut(f.Err.Error(), maxError)}
 	if p, ok := errors.AsType[*signals.PanicError](f.Err); ok {
 		e.Panic, e.Stack = true, cut(panicStack(p.Stack), maxStack)
 	}
@@ -46,7 +47,7 @@ func (i *Inspector) failed(_ context.Context, f signals.Failure) {
 }
 
 // admit counts a failure and reports whether to keep it.
-func (l *failureLog) admit(now time.Time) bool {
+func (l *failureLog) admit(now time.Time) (number uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total++
@@ -54,7 +55,7 @@ func (l *failureLog) admit(now time.Time) bool {
 		l.second, l.taken = s, 0
 	}
 	l.taken++
-	return l.taken <= perSecond
+	return l.total, l.taken <= perSecond
 }
 
 func (l *failureLog) add(f Failure) {

@@ -112,8 +112,8 @@ func drawNode(b *strings.Builder, n Node, x, y float64) {
 	if n.Type == NodeSignal {
 		left = 20
 	}
-	width = nodeWidth - 2*float64(left) // for text, whose letters are about so wide: 7.6, 6.2 where small
-	room := int((width - 6.2*float64(utf8.RuneCountInString(rate))) / 7.6)
+	width = nodeWidth - 2*float64(left) // for text, whose letters are about so wide: 7.9, 6.2 where small
+	room := int((width - 6.2*float64(utf8.RuneCountInString(rate))) / 7.9)
 	if rate != "" {
 		room--
 	}

@@ -145,7 +145,11 @@ func (i *Inspector) look(now bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	at := time.Now()
-	if !now && at.Sub(i.asked) < least {
+	fresh := least
+	if i.watched > 0 {
+		fresh = beat // there is one each second; more would make the rates jump
+	}
+	if !now && at.Sub(i.asked) < fresh {
 		return
 	}
 	i.asked = at

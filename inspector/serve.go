@@ -131,7 +131,7 @@ func (i *Inspector) watch(w http.ResponseWriter, r *http.Request) bool {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), d)
 	defer cancel()
-	tick := time.NewTicker(min(beat, max(d/4, least)))
+	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
 		select {

@@ -86,7 +86,7 @@ func (i *Inspector) sampling(idle <-chan struct{}) {
 	for {
 		select {
 		case <-tick.C:
-			i.look(false)
+			i.look(true)
 		case <-idle:
 			return
 		case <-i.closed:
