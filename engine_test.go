@@ -120,3 +120,87 @@ func TestWhatAOnceListenerIsTooLateForIsDropped(t *testing.T) {
 		t.Errorf("%d deliveries, %d drops; want 1 of each", st.Deliveries, st.Drops)
 	}
 }
+
+// nosy is a context that does something when it is asked for Done: for Until
+// that is once the listener is in the list, before Subscribe has returned.
+type nosy struct {
+	context.Context
+	asked func()
+}
+
+func (c nosy) Done() <-chan struct{} {
+	c.asked()
+	return c.Context.Done()
+}
+
+func TestAListenerInAClosedScopeIsNeverCalledNotEvenWhileItIsRegistered(t *testing.T) {
+	everyKind(t, func(t *testing.T, s signals.Signal[int]) {
+		var scope signals.Scope
+		if err := scope.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx := nosy{t.Context(), func() { s.Emit(t.Context(), 1); settled(t, s) }}
+		s.Subscribe(func(context.Context, int) error {
+			t.Error("called")
+			return nil
+		}, signals.In(&scope), signals.Until(ctx))
+		s.Emit(t.Context(), 2)
+		settled(t, s)
+	})
+}
+
+func TestAScopeForgetsAListenerThatIsRemovedWhileItIsRegistered(t *testing.T) {
+	everyKind(t, func(t *testing.T, s signals.Signal[int]) {
+		var scope signals.Scope
+		ctx := nosy{t.Context(), func() { s.RemoveListener("guest") }}
+		s.Subscribe(nothing, signals.In(&scope), signals.Key("guest"), signals.Until(ctx))
+		if n := scope.Len(); n != 0 {
+			t.Errorf("%d registrations in the scope; want none", n)
+		}
+	})
+}
+
+func TestAScopeClosedWhileAListenerIsRegisteredKeepsItOut(t *testing.T) {
+	var scope *signals.Scope
+	everyKind(t, func(t *testing.T, s signals.Signal[int]) {
+		scope = new(signals.Scope)
+		if _, err := s.TrySubscribe(nothing, signals.In(scope)); !errors.Is(err, signals.ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+		if n, in := s.Len(), scope.Len(); n != 0 || in != 0 {
+			t.Errorf("%d listeners, %d in the scope; want none", n, in)
+		}
+	}, signals.Growth(func(n int) int {
+		if err := scope.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		return n + 1
+	}))
+}
+
+func TestCloseOfAScopeWaitsForACallWhoseListenerIsBeingRemoved(t *testing.T) {
+	dropping, held := make(chan struct{}), make(chan struct{})
+	s := signals.New[int](signals.Observe(signals.Observer{
+		Drop: func(*signals.ListenerInfo, int) { close(dropping); <-held }, // in the middle of the removal
+	}))
+	var scope signals.Scope
+	entered, release := make(chan struct{}), make(chan struct{})
+	sub := s.Subscribe(func(context.Context, int) error { close(entered); <-release; return nil }, signals.In(&scope))
+	s.Emit(t.Context(), 1)
+	s.Emit(t.Context(), 2)
+	await(t, entered, "the call")
+	removed := make(chan struct{})
+	go func() { sub.Unsubscribe(); close(removed) }()
+	await(t, dropping, "the removal")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := scope.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close with a call in flight: %v, want context.Canceled", err)
+	}
+	close(release)
+	if err := scope.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	close(held)
+	await(t, removed, "Unsubscribe")
+}

@@ -169,6 +169,9 @@ func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, err
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
+	if e.ended {
+		return b.Len(), e.scopeClosed()
+	}
 	if e.key != "" {
 		if b.keys[e.key] != nil {
 			return -1, &opError{fmt.Sprintf("key %q on", e.key), e.st.info().Name, ErrKeyTaken}
@@ -264,6 +267,7 @@ func (s *snapshot[T]) put(r row[T]) {
 func (b *baseSignal[T]) remove(e *entry[T], detach func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	e.ended = true
 	return b.removeLocked(e, detach)
 }
 

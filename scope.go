@@ -34,17 +34,16 @@ func (s *Scope) Len() int {
 func (s *Scope) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
-	subs := slices.Collect(maps.Keys(s.subs))
+	subs := slices.AppendSeq(slices.Collect(maps.Keys(s.subs)), maps.Keys(s.leaving))
 	s.mu.Unlock()
 	for _, sub := range subs {
 		sub.Unsubscribe() // comes back with forget
 	}
-	s.mu.Lock()
-	subs = slices.Collect(maps.Keys(s.leaving))
-	s.mu.Unlock()
 	var errs []error
 	for _, sub := range subs {
-		errs = append(errs, sub.Wait(ctx))
+		if sub.reg.busy() { // also if somebody else has just removed it
+			errs = append(errs, sub.Wait(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

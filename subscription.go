@@ -85,6 +85,7 @@ type entry[T any] struct {
 	timing    *histogram   // if the signal counts
 	readers   []*reader[T] // async signals: one a shard; written before the entry is shared
 
+	ended   bool // unsubscribed, perhaps by its scope before it was in the list: under baseSignal.mu
 	untilMu sync.Mutex
 	stops   []func() bool // undo the context.AfterFunc of Until; under untilMu
 	gone    bool          // removed: under untilMu
@@ -149,16 +150,27 @@ func (e *entry[T]) enlist(h *handler[T], attach func()) (int, *Subscription, err
 	if e.st.kind != KindSync {
 		inList = nil // the readers hold it
 	}
+	// The scope comes first: a listener must never be called in a closed one,
+	// and Close must know of each that may be.
+	if e.scope != nil && !e.scope.adopt(&e.sub) {
+		return e.sig.Len(), &e.sub, e.scopeClosed()
+	}
 	n, err := e.sig.add(e, inList, attach)
 	if err != nil {
+		if e.scope != nil {
+			e.scope.forget(&e.sub)
+		}
+		if errors.Is(err, ErrClosed) {
+			return n, &e.sub, err
+		}
 		return n, nil, err
 	}
 	e.watch(h)
-	if e.scope != nil && !e.scope.adopt(&e.sub) {
-		e.unsubscribe()
-		return n - 1, &e.sub, &opError{"a scope is closed; listener of", e.st.info().Name, ErrClosed}
-	}
 	return n, &e.sub, nil
+}
+
+func (e *entry[T]) scopeClosed() error {
+	return &opError{"a scope is closed; listener of", e.st.info().Name, ErrClosed}
 }
 
 // orPanic is the end of Subscribe: registering where nothing will ever be
