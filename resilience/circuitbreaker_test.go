@@ -100,6 +100,27 @@ func TestAnEmissionWhoseContextEndedIsNoFailure(t *testing.T) {
 	}
 }
 
+func TestAPanicOpensACircuitBreakerWhateverFailureIfSays(t *testing.T) {
+	for kind, newSignal := range kinds {
+		bubble(t, func(t *testing.T) {
+			c := resilience.NewCircuit(resilience.FailureThreshold(1), resilience.FailureIf(func(error) bool { return false }))
+			g := resilience.NewCircuitBreaker[int](newSignal, c, silent)
+			g.Subscribe(fails, signals.Key("fails"))
+			g.Emit(t.Context(), 1)
+			_ = g.Drain(t.Context())
+			if g.State() != resilience.Closed {
+				t.Errorf("%s: an exempt error opened it", kind)
+			}
+			g.Subscribe(panics)
+			g.Emit(t.Context(), 1)
+			_ = g.Drain(t.Context())
+			if g.State() != resilience.Open {
+				t.Errorf("%s: a panic did not open it", kind)
+			}
+		})
+	}
+}
+
 // Emissions are accepted long before they fail: a half-open circuit must not
 // let more through than its trials, and must not wait for ever for trials that
 // tell nothing.
@@ -122,6 +143,11 @@ func TestAHalfOpenCircuitBreakerLetsFewEmissionsThrough(t *testing.T) {
 		<-time.After(second)
 		if n := accepted(); n != 2 || g.State() != resilience.HalfOpen {
 			t.Errorf("later %d emissions were let through, %s; want 2, half-open", n, g.State())
+		}
+		_ = resilience.Breaker(fails, c)(t.Context(), 1) // open, and half-open again
+		pass(t, c)
+		if n := accepted(); n != 2 {
+			t.Errorf("the second time %d emissions were let through, want 2", n)
 		}
 		g.Subscribe(succeeds)
 		<-time.After(second)

@@ -61,9 +61,9 @@
 //   - failsafe-go does not see panics: one in the trial call of a half-open breaker
 //     keeps its permit, and the breaker refuses for ever. The two-step form of
 //     gobreaker lets us end the call whatever happens in it.
-//   - A call through its executor that succeeds costs 1.1 microseconds and 15
-//     allocations with a retry policy, 0.9 and 15 with a breaker; here 0.01 and
-//     none, 0.2 and one.
+//   - A call through its executor that succeeds costs about a microsecond and
+//     15 allocations, with a retry policy or with a breaker; here 0.01 and none,
+//     and 0.3 and one.
 //   - It is a framework of 10,000 lines, before version 1, whose go.mod requires grpc,
 //     protobuf and tdigest. gobreaker and backoff have 1,600 lines together,
 //     are stable, and need the standard library only. All three are maintained.
