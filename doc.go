@@ -86,7 +86,8 @@
 //     [Failure] logs its own failures and calls no handler.
 //   - An Emit that is refused (closed, full, context ended while waiting for
 //     room) is a Failure without a listener. The default handler logs at most
-//     one line of these per signal and second, with the count.
+//     one line of these per signal and second, with the count. A wrapper reports
+//     what it turns away with Refuse, and the same happens.
 //
 // # All or nothing
 //

@@ -15,6 +15,7 @@ func TestRefuseReportsAFailureWithoutAListener(t *testing.T) {
 	type refuser interface {
 		signals.Signal[int]
 		Refuse(ctx context.Context, payload int, err error)
+		Stats() signals.SignalStats
 	}
 	kinds := map[string]func(...signals.Option) refuser{
 		"sync":  func(o ...signals.Option) refuser { return signals.NewSync[int](o...) },
@@ -31,6 +32,9 @@ func TestRefuseReportsAFailureWithoutAListener(t *testing.T) {
 			s.Refuse(t.Context(), 7, why)
 			if len(got) != 1 || got[0].Signal != "orders" || got[0].Payload != 7 || got[0].Err != why || got[0].Listener != "" {
 				t.Errorf("the handler got %+v, want one failure without a listener, for 7 on orders", got)
+			}
+			if st := s.Stats(); st.Refusals != 1 || st.Emissions != 0 || st.Failures != 0 {
+				t.Errorf("counted %d refusals, %d emissions, %d failures; want 1, 0, 0", st.Refusals, st.Emissions, st.Failures)
 			}
 		})
 	}

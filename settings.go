@@ -33,6 +33,7 @@ type settings struct {
 	panics    atomic.Uint64              //
 	emitted   *counter                   // sync signals, if they count: emissions
 	delivered *counter                   // the same: calls
+	refused   atomic.Uint64              // emissions that a wrapper turned away: Refuse
 	quiet     struct {                   // the default handler's limit for refusals
 		mu    sync.Mutex
 		since time.Time // when the last one was logged

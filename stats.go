@@ -185,6 +185,7 @@ func (b *baseSignal[T]) statsCommon(st *settings) SignalStats {
 	s := SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
 		Emissions: st.emitted.read(), Deliveries: st.delivered.read(), Failures: st.failed.Load(), Panics: st.panics.Load(),
+		Refusals: st.refused.Load(),
 	}
 	for _, r := range b.rows() {
 		s.Listeners = append(s.Listeners, r.stats())

@@ -89,8 +89,8 @@ func (g *gate[T]) Close(ctx context.Context) error {
 	return nil
 }
 
-// Stats returns what the signal has counted, if it counts. What the wrapper
-// refused never reached it.
+// Stats returns what the signal has counted, if it counts. Among the refusals is
+// each Emit that the wrapper refused; what TryEmit and Offer return is not counted.
 func (g *gate[T]) Stats() signals.SignalStats {
 	if s, ok := g.Signal.(interface{ Stats() signals.SignalStats }); ok {
 		return s.Stats()

@@ -84,6 +84,9 @@ func TestARefusedEmitIsAFailureAndARefusedTryEmitAnError(t *testing.T) {
 		if got := seen.got(); len(got) != 1 || got[0].Signal != "orders" || got[0].Listener != "" || got[0].Payload != 1 || got[0].Err.Error() != tried.Error() {
 			t.Errorf("shut: reported %+v, want the Emit alone", got)
 		}
+		if st := g.Stats(); st.Refusals != 1 {
+			t.Errorf("%d refusals are counted, want 1", st.Refusals)
+		}
 	})
 }
 
