@@ -24,6 +24,11 @@ COUNT ?= 1
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(ARGS) .
 
+## figures: measure what docs/benchmarks.md shows (FIGURES=regexp of rows)
+FIGURES ?= .
+figures:
+	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
+
 ## fmt: format all Go files
 fmt:
 	git ls-files -z '*.go' | xargs -0 gofmt -w
@@ -52,4 +57,4 @@ ci:
 module:
 	@go run ./internal/repo/rename '$(MODULE)'
 
-.PHONY: help test race cover bench fmt vet lint api docs ci module
+.PHONY: help test race cover bench figures fmt vet lint api docs ci module

@@ -1,0 +1,284 @@
+package signals_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/signals"
+)
+
+func asyncWith[T any](n int, fn func(context.Context, T), opts ...signals.Option) *signals.AsyncSignal[T] {
+	s := signals.New[T](opts...)
+	for range n {
+		s.AddListener(fn)
+	}
+	return s
+}
+
+// event is what a channel in place of a signal would carry.
+type event struct {
+	ctx     context.Context
+	payload tick
+}
+
+// roundSize is how many emissions there are between two emptyings.
+const roundSize = 8 * 1024
+
+// rounds cuts a load into rounds.
+func rounds(n, size int, do func(n int) time.Duration) (took time.Duration) {
+	for ; n > 0; n -= size {
+		took += do(min(n, size))
+	}
+	return took
+}
+
+// emptied waits until a signal is empty.
+func emptied(s interface{ Drain(context.Context) error }) {
+	if err := s.Drain(bg); err != nil {
+		panic(err)
+	}
+}
+
+// BenchmarkAsyncSignalEmit: what Emit costs its caller, while that many
+// listeners are held in a call and do not compete for the processors; against
+// a send on a buffered channel for each listener, which nobody receives from
+// meanwhile.
+func BenchmarkAsyncSignalEmit(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000} {
+		bench(b, listeners(n), asyncHeld(n, 1))
+		bench(b, listeners(n)+"/channel_each", channelsHeld(n))
+	}
+}
+
+// asyncHeld: Emit by that many goroutines while all listeners are held.
+func asyncHeld(listeners, emitters int, opts ...signals.Option) load {
+	var inside sync.WaitGroup
+	var held atomic.Bool
+	gate := make(chan struct{})
+	s := asyncWith(listeners, func(context.Context, tick) {
+		if held.Load() {
+			inside.Done()
+			<-gate
+		}
+	}, opts...)
+	emit := parallel(emitters, timed(func(n int) {
+		for range n {
+			s.Emit(bg, aTick)
+		}
+	}))
+	if emitters == 1 {
+		emit = timed(func(n int) {
+			for range n {
+				s.Emit(bg, aTick)
+			}
+		})
+	}
+	return func(n int) time.Duration {
+		return rounds(n, roundSize*emitters, func(n int) time.Duration {
+			held.Store(true)
+			inside.Add(listeners)
+			s.Emit(bg, aTick)
+			inside.Wait()
+			held.Store(false) // for the calls that follow
+			took := emit(n)
+			for range listeners {
+				gate <- struct{}{}
+			}
+			emptied(s)
+			return took
+		})
+	}
+}
+
+func channelsHeld(listeners int) load {
+	channels := make([]chan event, listeners)
+	for i := range channels {
+		channels[i] = make(chan event, roundSize)
+	}
+	return func(n int) time.Duration {
+		return rounds(n, roundSize, func(n int) time.Duration {
+			begun := time.Now()
+			for range n {
+				for _, c := range channels {
+					c <- event{bg, aTick}
+				}
+			}
+			took := time.Since(begun)
+			for _, c := range channels {
+				for len(c) > 0 {
+					<-c
+				}
+			}
+			return took
+		})
+	}
+}
+
+// BenchmarkAsyncEmitKeptUp: what Emit costs with one listener that keeps up,
+// against a send to a goroutine that keeps up.
+func BenchmarkAsyncEmitKeptUp(b *testing.B) {
+	bench(b, "1_listener", asyncKeptUp())
+	bench(b, "1_listener/channel", channelKeptUp())
+}
+
+// burst is few enough for the reader to keep up.
+const burst = 64
+
+func asyncKeptUp() load {
+	s := asyncWith(1, ignoreTick)
+	return func(n int) time.Duration {
+		return rounds(n, burst, func(n int) time.Duration {
+			begun := time.Now()
+			for range n {
+				s.Emit(bg, aTick)
+			}
+			took := time.Since(begun)
+			emptied(s)
+			return took
+		})
+	}
+}
+
+func channelKeptUp() load {
+	return func(n int) time.Duration {
+		c, seen, done := make(chan event, roundSize), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			for e := range c {
+				if e.ctx == nil {
+					seen <- struct{}{}
+					continue
+				}
+				ignoreTick(e.ctx, e.payload)
+			}
+		}()
+		defer func() { close(c); <-done }()
+		return rounds(n, burst, func(n int) time.Duration {
+			begun := time.Now()
+			for range n {
+				c <- event{bg, aTick}
+			}
+			took := time.Since(begun)
+			c <- event{}
+			<-seen
+			return took
+		})
+	}
+}
+
+// BenchmarkAsyncEndToEnd: from the first Emit until every listener has run,
+// per emission; against a buffered channel with a goroutine (1 listener), and
+// against one goroutine that calls the listeners in a loop (more).
+func BenchmarkAsyncEndToEnd(b *testing.B) {
+	bench(b, "1_listener", asyncEndToEnd(1))
+	bench(b, "1_listener/channel", channelEndToEnd())
+	for _, n := range []int{10, 100, 1000} {
+		bench(b, listeners(n), asyncEndToEnd(n))
+		bench(b, listeners(n)+"/bare_loop", bareTotals(n))
+	}
+	bench(b, "100_listeners/MaxWorkers_2", asyncEndToEnd(100, signals.MaxWorkers(2)))
+	bench(b, "100_listeners/counted", asyncEndToEnd(100, signals.Counted()))
+}
+
+// asyncEndToEnd empties the signal every few rounds, which is part of what is
+// measured.
+func asyncEndToEnd(listeners int, opts ...signals.Option) load {
+	s := signals.New[tick](opts...)
+	for _, fn := range totals(listeners) {
+		s.AddListener(fn)
+	}
+	return func(n int) time.Duration {
+		return rounds(n, 2*roundSize, timed(func(n int) {
+			for range n {
+				s.Emit(bg, aTick)
+			}
+			emptied(s)
+		}))
+	}
+}
+
+// totals returns listeners that keep a total each.
+func totals(n int) []func(context.Context, tick) {
+	fns := make([]func(context.Context, tick), n)
+	for i := range fns {
+		total := new(struct {
+			size uint64
+			_    [56]byte // to a cache line of its own
+		})
+		fns[i] = func(_ context.Context, t tick) { total.size += t.size }
+	}
+	return fns
+}
+
+func bareTotals(listeners int) load {
+	fns := totals(listeners)
+	return timed(func(n int) {
+		for range n {
+			for _, fn := range fns {
+				fn(bg, aTick)
+			}
+		}
+	})
+}
+
+func channelEndToEnd() load {
+	total := totals(1)
+	return timed(func(n int) {
+		c, done := make(chan event, 1024), make(chan struct{})
+		go func() {
+			defer close(done)
+			for e := range c {
+				total[0](e.ctx, e.payload)
+			}
+		}()
+		for range n {
+			c <- event{bg, aTick}
+		}
+		close(c)
+		<-done
+	})
+}
+
+// BenchmarkAsyncParallel: emitters on all processors, against one, while the
+// listener is held; per emission.
+func BenchmarkAsyncParallel(b *testing.B) {
+	bench(b, "1_emitter", asyncHeld(1, 1))
+	bench(b, "all_emitters", asyncHeld(1, runtime.GOMAXPROCS(0)))
+}
+
+// BenchmarkFanOut: one emission to 100 idle listeners until all have run,
+// against a goroutine for each.
+func BenchmarkFanOut(b *testing.B) {
+	bench(b, "100_idle_listeners", fanOut(100))
+	bench(b, "100_goroutines", goroutineEach(100))
+}
+
+func fanOut(listeners int) load {
+	var ran sync.WaitGroup
+	s := asyncWith(listeners, func(context.Context, tick) { ran.Done() })
+	return timed(func(n int) {
+		for range n {
+			ran.Add(listeners)
+			s.Emit(bg, aTick)
+			ran.Wait()
+		}
+	})
+}
+
+func goroutineEach(listeners int) load {
+	var ran sync.WaitGroup
+	fns := repeat(listeners, func(context.Context, tick) { ran.Done() })
+	return timed(func(n int) {
+		for range n {
+			ran.Add(listeners)
+			for _, fn := range fns {
+				go fn(bg, aTick)
+			}
+			ran.Wait()
+		}
+	})
+}
