@@ -142,6 +142,7 @@ func (b *Bus) joinLocked(m member) {
 		d.guardAll() // made by a listener that is being drained, perhaps
 	}
 	b.members = append(b.members, m)
+	st.watched.Store(b.watchesLocked())
 	for _, t := range b.tapping {
 		t.on(m)
 	}
@@ -180,6 +181,7 @@ func (b *Bus) remove(which func(member) bool) bool {
 	}
 	m := b.members[i]
 	m.settings().onBus.Store(false)
+	m.settings().watched.Store(false)
 	b.members = slices.Delete(b.members, i, i+1)
 	for _, t := range b.tapping {
 		untold = append(untold, t.off(m))
@@ -253,6 +255,20 @@ func (b *Bus) publishLocked() {
 		observers[i] = *o
 	}
 	b.observers.Store(newStaged(observers))
+	b.watchLocked()
+}
+
+// watchLocked tells the signals whether their emissions must be looked at.
+func (b *Bus) watchLocked() {
+	w := b.watchesLocked()
+	for _, m := range b.members {
+		m.settings().watched.Store(w)
+	}
+}
+
+func (b *Bus) watchesLocked() bool {
+	o := b.observers.Load()
+	return len(b.tapping) > 0 || o != nil && len(o[emitting])+len(o[delivering]) > 0
 }
 
 // runs reports whether the calling goroutine is running a listener of an async
@@ -376,6 +392,7 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), name
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tapping = append(b.tapping, t)
+	b.watchLocked()
 	for _, m := range b.members {
 		t.on(m)
 	}
@@ -430,6 +447,7 @@ func (t *tap) unsubscribe() bool {
 		return false
 	}
 	b.tapping = slices.Delete(b.tapping, i, i+1)
+	b.watchLocked()
 	for m := range t.ends {
 		untold = append(untold, t.off(m))
 	}

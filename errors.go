@@ -73,11 +73,13 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debug.Stack()} }
+
 // recoverTo is deferred around calls of user code: a panic becomes *err. It
 // must be deferred directly, or recover would not see the panic. A Goexit
 // passes through it.
 func recoverTo(err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
+		*err = newPanicError(v)
 	}
 }

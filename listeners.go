@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // baseSignal is what all signals share: the list of listeners, which every
@@ -36,9 +35,19 @@ type snapshot[T any] struct {
 	plain []func(context.Context, T)
 	fails []func(context.Context, T) error
 	rows  []row[T]
-	// slow sends emissions through the loop that also serves options,
-	// counting and observers.
-	slow bool
+	only  func(context.Context, T) // plain[0] if it is all there is to do
+	// slow sends emissions through the loop that also serves options and
+	// observers, counts through the one that counts.
+	slow, counts bool
+}
+
+// publish makes l the list. It must be called with b.mu held.
+func (b *baseSignal[T]) publish(l snapshot[T]) {
+	l.only = nil
+	if len(l.plain) == 1 && !l.slow && !l.counts {
+		l.only = l.plain[0]
+	}
+	b.list.Store(&l)
 }
 
 // row is one listener in a snapshot.
@@ -81,13 +90,13 @@ func (h *handler[T]) call(ctx context.Context, payload T) (undo Undo, err error)
 // timed runs a function that is not a step and adds its time to timing. A
 // panic passes through, and is not timed.
 func (h *handler[T]) timed(ctx context.Context, payload T, timing *histogram) (err error) {
-	begun := time.Now()
+	begun := monotonic()
 	if h.plain != nil {
 		h.plain(ctx, payload)
 	} else {
 		err = h.fails(ctx, payload)
 	}
-	timing.add(time.Since(begun))
+	timing.add(monotonic() - begun)
 	return err
 }
 
@@ -139,7 +148,7 @@ func (b *baseSignal[T]) init(st *settings) {
 		panic(fmt.Sprintf("signals: Init of %q after its first use; call Init once, before anything else", b.nameLocked()))
 	}
 	b.conf.Store(st)
-	b.list.Store(&snapshot[T]{slow: st.slow()})
+	b.publish(snapshot[T]{slow: st.slow(), counts: st.counts()})
 }
 
 func (b *baseSignal[T]) nameLocked() string {
@@ -154,7 +163,7 @@ func (b *baseSignal[T]) touch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.list.Load() == nil {
-		b.list.Store(&snapshot[T]{})
+		b.publish(snapshot[T]{})
 	}
 }
 
@@ -187,7 +196,7 @@ func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, err
 	}
 	old := b.list.Load()
 	if old == nil {
-		old = &snapshot[T]{slow: e.st.slow()}
+		old = &snapshot[T]{slow: e.st.slow(), counts: e.st.counts()}
 	}
 	next := *old
 	next.slow = old.slow || h != nil && h.special()
@@ -199,7 +208,7 @@ func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, err
 	if at == len(old.rows) && at < cap(old.rows) {
 		next.rows = append(old.rows, r)
 		if h != nil {
-			next.plain, next.fails = append(old.plain, h.bare()), append(old.fails, h.bareErr())
+			next.plain, next.fails = append(old.plain, r.bare()), append(old.fails, r.bareErr())
 		}
 	} else {
 		next.allot(max(cap(old.rows), room), h != nil)
@@ -207,7 +216,7 @@ func (b *baseSignal[T]) add(e *entry[T], h *handler[T], attach func()) (int, err
 		next.put(r)
 		next.extend(old, at, len(old.rows))
 	}
-	b.list.Store(&next)
+	b.publish(next)
 	return len(next.rows), nil
 }
 
@@ -220,20 +229,30 @@ func (b *baseSignal[T]) full() int {
 	return len(rows)
 }
 
-// bare returns the function that the fast loop calls for this listener, or
-// nil if it needs more than a bare call or can fail.
-func (h *handler[T]) bare() func(context.Context, T) {
-	if h.special() {
+// bare returns the function that Emit calls for this listener, or nil if it
+// needs more than a bare call.
+func (r row[T]) bare() func(context.Context, T) {
+	switch fails := r.h.fails; {
+	case r.h.special():
 		return nil
+	case fails != nil:
+		e := r.entry
+		return func(ctx context.Context, payload T) {
+			if err := fails(ctx, payload); err != nil {
+				e.report(ctx, payload, err)
+			}
+		}
 	}
-	return h.plain
+	return r.h.plain
 }
 
-func (h *handler[T]) bareErr() func(context.Context, T) error {
-	if h.special() {
+// bareErr returns the function that TryEmit calls for this listener, or nil if
+// it cannot fail or needs more than a bare call.
+func (r row[T]) bareErr() func(context.Context, T) error {
+	if r.h.special() {
 		return nil
 	}
-	return h.fails
+	return r.h.fails
 }
 
 // allot gives s empty slices with room for n listeners.
@@ -257,8 +276,8 @@ func (s *snapshot[T]) extend(from *snapshot[T], lo, hi int) {
 func (s *snapshot[T]) put(r row[T]) {
 	s.rows = append(s.rows, r)
 	if r.h != nil {
-		s.plain = append(s.plain, r.h.bare())
-		s.fails = append(s.fails, r.h.bareErr())
+		s.plain = append(s.plain, r.bare())
+		s.fails = append(s.fails, r.bareErr())
 	}
 }
 
@@ -284,7 +303,7 @@ func (b *baseSignal[T]) removeLocked(e *entry[T], detach func()) bool {
 		delete(b.keys, e.key)
 	}
 	// A copy even at the end: the arrays must not keep the removed closure.
-	next := snapshot[T]{slow: e.st.slow()}
+	next := snapshot[T]{slow: e.st.slow(), counts: e.st.counts()}
 	if n := len(old.rows) - 1; n > 0 {
 		next.allot(n, old.plain != nil)
 		next.extend(old, 0, at)
@@ -293,7 +312,7 @@ func (b *baseSignal[T]) removeLocked(e *entry[T], detach func()) bool {
 			next.slow = next.slow || r.h != nil && r.h.special()
 		}
 	}
-	b.list.Store(&next)
+	b.publish(next)
 	if detach != nil {
 		detach()
 	}

@@ -25,6 +25,7 @@ type settings struct {
 	own     *staged     // read only: the signal's observers
 	origin  [6]uintptr  // read only: where the signal was made, if by a constructor
 	onBus   atomic.Bool // false once the signal has left its bus
+	watched atomic.Bool // the bus has taps or observers of emissions; written under bus.mu
 
 	first     atomic.Pointer[[6]uintptr] // where the first listener was registered
 	infoPtr   atomic.Pointer[SignalInfo] // made when first asked for after first is known
@@ -71,8 +72,13 @@ func (st *settings) counts() bool {
 	return st.counted || st.bus != nil || len(st.observers) > 0
 }
 
-// slow reports whether every emission of a sync signal must be looked at.
-func (st *settings) slow() bool { return st.counts() || st.slowAfter > 0 }
+// slow reports whether emissions of a sync signal must always go the slow way.
+func (st *settings) slow() bool {
+	return st.slowAfter > 0 || len(st.own[emitting]) > 0 || len(st.own[delivering]) > 0
+}
+
+// watches reports whether emissions are observed.
+func (st *settings) watches() bool { return st.watched.Load() || len(st.own[emitting]) > 0 }
 
 // hooks returns the observers of a stage: the signal's and those of its bus.
 func (st *settings) hooks(at stage) hooks {

@@ -138,22 +138,18 @@ func newCounter() *counter {
 	return &counter{make([]stripe, n)}
 }
 
-// peek returns the count of the stripe that add would count in.
-func (c *counter) peek() uint64 {
-	var here byte
-	return c.stripe(uintptr(unsafe.Pointer(&here))).n.Load()
-}
+// add counts n in the caller's stripe and returns the count there.
+func (c *counter) add(n uint64) uint64 { return c.at(stripeHere()).Add(n) }
 
-// add counts n. The stripe is picked by the address of the goroutine's stack: always the same
-// for one goroutine while its stack does not move, likely others for others.
-func (c *counter) add(n uint64) {
-	var here byte
-	c.stripe(uintptr(unsafe.Pointer(&here))).n.Add(n)
-}
+// at returns the stripe that k, made by stripeHere, picks.
+func (c *counter) at(k uint64) *atomic.Uint64 { return &c.stripes[k&uint64(len(c.stripes)-1)].n }
 
-func (c *counter) stripe(stack uintptr) *stripe {
-	h := uint64(stack>>11) * 0x9E3779B97F4A7C15
-	return &c.stripes[h>>32&uint64(len(c.stripes)-1)]
+// stripeHere picks a stripe by the address of the goroutine's stack: always
+// the same for one goroutine while its stack does not move, likely others for
+// others.
+func stripeHere() uint64 {
+	var here byte
+	return uint64(uintptr(unsafe.Pointer(&here))>>11) * 0x9E3779B97F4A7C15 >> 32
 }
 
 func (c *counter) read() (n uint64) {

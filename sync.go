@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // SyncSignal calls its listeners in the goroutine that emits: by priority,
@@ -44,39 +43,123 @@ func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
 // goes to the failure handler, and the next listener is called. It takes no
 // lock and allocates nothing.
 func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
-	l := s.list.Load()
-	if l == nil {
-		s.touch()
-		return
-	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	if l.slow {
-		s.emitSlow(ctx, payload, l)
-		return
-	}
-	for i := 0; i < len(l.plain); i++ {
-		var err error
-		if i, err = l.run(ctx, payload, i); err != nil {
-			l.rows[i].report(ctx, payload, err)
+	var h *halt[T]
+	for { // small enough to be inlined; only a panic makes it go round
+		if h = s.emit(ctx, payload, h); h == nil {
+			return
 		}
 	}
 }
 
-// run calls the listeners from index at on, until the first failure, and
-// returns where it stopped. This is the hot loop.
-func (l *snapshot[T]) run(ctx context.Context, payload T, from int) (at int, err error) {
-	at = from
-	defer recoverTo(&err)
-	for ; at < len(l.plain); at++ {
-		if fn := l.plain[at]; fn != nil {
-			fn(ctx, payload)
-		} else if err = l.fails[at](ctx, payload); err != nil {
-			return at, err
+// halt is where an emission was ended by the panic of a listener. The frame
+// that recovers is gone by then, so Emit begins again with what is left.
+type halt[T any] struct {
+	l   *snapshot[T]
+	at  int
+	err *PanicError
+}
+
+// emit calls the only listener of a signal that has one: then the arguments
+// stay in registers.
+func (s *SyncSignal[T]) emit(ctx context.Context, payload T, h *halt[T]) (halted *halt[T]) {
+	l := s.list.Load()
+	switch {
+	case l == nil || l.slow || h != nil || ctx == nil:
+		return s.emitOther(ctx, payload, l, h)
+	case l.counts:
+		return s.emitCounted(ctx, payload, l)
+	case l.only == nil:
+		return l.emitAll(ctx, payload)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			halted = l.halted(0, recover())
+		}
+	}()
+	l.only(ctx, payload)
+	returned = true
+	return nil
+}
+
+// emitAll calls the listeners, until one panics. This is the hot loop.
+func (l *snapshot[T]) emitAll(ctx context.Context, payload T) (halted *halt[T]) {
+	at := 0
+	defer func() {
+		if at >= 0 {
+			halted = l.halted(at, recover())
+		}
+	}()
+	for plain := l.plain; at < len(plain); at++ {
+		plain[at](ctx, payload)
+	}
+	at = -1
+	return nil
+}
+
+// halted is nil for a Goexit, which goes on.
+func (l *snapshot[T]) halted(at int, panicked any) *halt[T] {
+	if panicked == nil {
+		return nil
+	}
+	return &halt[T]{l, at, newPanicError(panicked)}
+}
+
+// emitOther does what is not so hot.
+func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *snapshot[T], h *halt[T]) *halt[T] {
+	switch {
+	case ctx == nil:
+		return s.emit(context.Background(), payload, h)
+	case h != nil:
+		h.l.rows[h.at].report(ctx, payload, h.err)
+		h.l.emitFrom(ctx, payload, h.at+1)
+	case l == nil:
+		s.touch()
+	default:
+		s.emitSlow(ctx, payload, l, stripeHere())
+	}
+	return nil
+}
+
+// emitFrom calls the listeners from index at on, one by one.
+func (l *snapshot[T]) emitFrom(ctx context.Context, payload T, at int) {
+	for ; at < len(l.rows); at++ {
+		r := l.rows[at]
+		if _, err := r.h.call(ctx, payload); err != nil {
+			r.report(ctx, payload, err)
+		}
+		if l.counts {
+			r.delivered.add(1)
+			r.st.delivered.add(1)
 		}
 	}
-	return at, nil
+}
+
+// emitCounted is emitAll with counters. One emission of 64 goes the slow way,
+// which times the listeners.
+func (s *SyncSignal[T]) emitCounted(ctx context.Context, payload T, l *snapshot[T]) (halted *halt[T]) {
+	st, k := s.conf.Load(), stripeHere()
+	emitted := st.emitted.at(k)
+	if st.watched.Load() || emitted.Load()%sampleEvery == 0 {
+		s.emitSlow(ctx, payload, l, k)
+		return nil
+	}
+	emitted.Add(1)
+	at := 0
+	defer func() {
+		if at < len(l.plain) {
+			if halted = l.halted(at, recover()); halted != nil {
+				l.rows[at].delivered.at(k).Add(1)
+				at++
+			}
+		}
+		st.delivered.at(k).Add(uint64(at))
+	}()
+	for ; at < len(l.plain); at++ {
+		l.plain[at](ctx, payload)
+		l.rows[at].delivered.at(k).Add(1)
+	}
+	return nil
 }
 
 // TryEmit calls the listeners in order and stops at the first failure, which
@@ -93,7 +176,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if l.slow {
+	if l.slow || l.counts {
 		return s.trySlow(ctx, payload, l)
 	}
 	at, err, ended := l.try(ctx, payload)
@@ -110,14 +193,15 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) {
 	defer recoverTo(&err)
 	canEnd := ctx.Done() != nil
-	for ; at < len(l.plain); at++ {
+	for i, fn := range l.fails {
+		at = i
 		if canEnd {
 			if err = ctx.Err(); err != nil {
 				return at, err, true
 			}
 		}
-		if fn := l.fails[at]; fn == nil {
-			l.plain[at](ctx, payload)
+		if fn == nil {
+			l.plain[i](ctx, payload)
 		} else if err = fn(ctx, payload); err != nil {
 			return at, err, false
 		}
@@ -146,7 +230,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	x := s.emission(l)
+	x := s.emission(l, stripeHere())
 	var errs []error
 	x.begin(ctx, payload)
 	returned := false
@@ -170,8 +254,8 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 }
 
 // emitSlow is Emit with options, counting and observers.
-func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T]) {
-	x := s.emission(l)
+func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T], k uint64) {
+	x := s.emission(l, k)
 	var errs []error
 	x.begin(ctx, payload)
 	returned := false
@@ -194,7 +278,7 @@ func (s *SyncSignal[T]) emitSlow(ctx context.Context, payload T, l *snapshot[T])
 
 // trySlow is TryEmit with steps, options, counting and observers.
 func (s *SyncSignal[T]) trySlow(ctx context.Context, payload T, l *snapshot[T]) (err error) {
-	x := s.emission(l)
+	x := s.emission(l, stripeHere())
 	var done []completed[T]
 	returned := false
 	x.begin(ctx, payload)
@@ -265,15 +349,17 @@ func (c *completed[T]) run(ctx context.Context) (err error) {
 type emission[T any] struct {
 	s     *SyncSignal[T]
 	l     *snapshot[T]
+	k     uint64          // the stripe to count in
 	emit  hooks           // the observers of the emission
 	hk    hooks           // those of the deliveries
 	ctx   context.Context // for the listeners: what the observers made of it
 	slow  *stopwatch      // SlowAfter
+	timed bool            // this emission is one of the sample
 	calls uint64          // that have come to an end
 }
 
-func (s *SyncSignal[T]) emission(l *snapshot[T]) emission[T] {
-	x := emission[T]{s: s, l: l}
+func (s *SyncSignal[T]) emission(l *snapshot[T], k uint64) emission[T] {
+	x := emission[T]{s: s, l: l, k: k}
 	if st := s.conf.Load(); st != nil {
 		x.emit, x.hk = st.hooks(emitting), st.hooks(delivering)
 	}
@@ -287,7 +373,7 @@ func (x *emission[T]) begin(ctx context.Context, payload T) {
 		return // no listener yet, no options
 	}
 	if st.emitted != nil {
-		st.emitted.add(1)
+		x.timed = (st.emitted.at(x.k).Add(1)-1)%sampleEvery == 0
 	}
 	if len(x.emit) > 0 {
 		x.ctx = x.emit.emitBegin(ctx, st.info())
@@ -308,7 +394,7 @@ func (x *emission[T]) end(err error) {
 		x.slow.stop()
 	}
 	if x.calls > 0 {
-		x.s.conf.Load().delivered.add(x.calls)
+		x.s.conf.Load().delivered.at(x.k).Add(x.calls)
 	}
 	if len(x.emit) > 0 {
 		x.emit.emitEnd(x.ctx, x.s.conf.Load().info(), err)
@@ -321,9 +407,9 @@ func (x *emission[T]) call(i int, payload T) (undo Undo, err error) {
 	if x.slow != nil {
 		x.slow.enter(i)
 	}
-	undo, called, err := r.invoke(x.ctx, r.h, payload, x.hk, r.delivered != nil && r.delivered.peek()%sampleEvery == 0)
+	undo, called, err := r.invoke(x.ctx, r.h, payload, x.hk, x.timed)
 	if called && r.delivered != nil {
-		r.delivered.add(1)
+		r.delivered.at(x.k).Add(1)
 		x.calls++
 	}
 	return undo, err
@@ -348,10 +434,10 @@ func (e *entry[T]) invoke(ctx context.Context, h *handler[T], payload T, hk hook
 	if len(hk) > 0 {
 		ctx = hk.listenerBegin(ctx, e.info())
 	}
-	begun := time.Now()
+	begun := monotonic()
 	err = ErrGoexit // unless the call comes back
 	defer func() {
-		took := time.Since(begun)
+		took := monotonic() - begun
 		if timed {
 			e.timing.add(took)
 		}
