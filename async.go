@@ -81,7 +81,12 @@ func (s *asyncBase[T]) all() []*engine[T] {
 // signal. It costs the same for one listener and for a thousand. Listeners get
 // ctx without its cancellation and deadline. An emission that is refused is
 // reported to the failure handler; use Offer to know.
-func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) { s.emit(s.all()[0], ctx, payload) }
+func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) {
+	if gs := s.engines.Load(); gs != nil && ctx != nil && (*gs)[0].accept(ctx, payload) {
+		return
+	}
+	s.emit(s.all()[0], ctx, payload)
+}
 
 // Offer is Emit that says whether the emission was accepted: nil, or an error
 // that is ErrOverflow, ErrClosed, or what ctx.Err returned when it ended while

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 )
 
 // Events returns the emissions of the signal as a sequence:
@@ -106,12 +105,12 @@ func (l *loop[T]) body() {
 		defer g.unlock()
 		g.finish(r, l.cl.from, at, calls, outcome)
 	}()
-	if r.gone.Load() {
+	if !r.begin() {
 		l.over = true
 		return // dropped
 	}
 	ok, err := r.h.wants(sl.payload)
-	if err == nil && r.gone.Load() {
+	if err == nil && r.gone() {
 		l.over = true
 		return // the same, while its filter ran
 	}
@@ -129,9 +128,9 @@ func (l *loop[T]) body() {
 		ctx = hk.listenerBegin(ctx, e.info())
 	}
 	outcome, l.over = e.dropError(), true // unless the body comes back
-	begun := time.Now()
+	begun := monotonic()
 	defer func() {
-		took := time.Since(begun)
+		took := monotonic() - begun
 		if e.timing != nil && l.cl.from%sampleEvery == 0 {
 			e.timing.add(took)
 		}

@@ -27,13 +27,13 @@ import (
 // holds what is unfinished and at most one chunk of what is finished; when all
 // readers are idle, the finished payloads of the tail are cleared too.
 //
-// All of it is under engine.mu but for two words of a reader: the worker of a
-// claim publishes the position that it is about to run in pos, and then looks
-// at gone. Whoever removes the listener sets gone and then looks at pos. Both
-// are sequentially consistent, so either the worker sees gone and does not
-// make the call, or the remover sees the position (or an earlier one that the
-// worker had not passed, with the later ones then stopped by gone). Therefore
-// the remover drops what is behind pos, and leaves pos itself to the worker.
+// All of it is under engine.mu but for one word of a reader, state: twice the
+// number of positions that have been begun, plus one if the listener has been
+// removed. A worker adds two before each call, and whoever removes the listener
+// sets the lowest bit. Both are one atomic operation on one word, so they come
+// one after the other: either the worker sees the bit and does not make the
+// call, or the remover sees the call in the number, drops what is behind it,
+// and leaves that one to the worker.
 
 // chunkBytes is about the size of a chunk, and maxSlots bounds the emissions
 // in it.
@@ -61,16 +61,28 @@ type chunk[T any] struct {
 	slots   []slot[T]
 }
 
-// reader is one listener on one log.
+// reader is one listener on one log. What each claim needs comes first.
 type reader[T any] struct {
-	pos  atomic.Uint64 // position under way in the claim; written by the claim's worker, read by anyone
-	gone atomic.Bool   // removed; written under engine.mu, read by workers before each call
-	e    *entry[T]     // read only
-	h    *handler[T]   // read by workers with a claim; set to nil when removed and no claim is left
-	_    [64]byte      // what follows is written under engine.mu by others
+	state atomic.Uint64 // see above; with Concurrency only the lowest bit counts
 
-	g      *engine[T] // read only, as are the next four
-	conc   int        // Concurrency
+	bare    bool        // read only, as is timing: the handler needs no more than a bare call
+	batches bool        // read only: a claim may have many positions
+	h       *handler[T] // read by workers with a claim; set to nil when removed and no claim is left
+	timing  *histogram  // if durations are sampled
+	conc    int         // read only: Concurrency
+	next    uint64      // the cursor; under engine.mu, as are the next ten
+	at      *chunk[T]   // where next is, or the chunk before if that is not there yet; nil before the first chunk
+	claims  []claim[T]  // under way
+	first   [1]claim[T] // where claims begins
+	done    uint64      // everything before is finished
+	before  *reader[T]  // neighbours in a list of its level
+	after   *reader[T]  //
+	lane    *lane[T]    //
+	run     uint64      // calls that have come to an end
+	quieted []chan struct{}
+
+	e      *entry[T]  // read only, as are the next five
+	g      *engine[T] //
 	maxLag int        // MaxLag, or 0
 	policy LagPolicy
 	hidden bool          // a tap: not counted
@@ -78,25 +90,32 @@ type reader[T any] struct {
 
 	// The rest is under engine.mu.
 	attached bool
-	called   bool       // Events: woken for what it has not claimed yet
-	next     uint64     // the cursor
-	at       *chunk[T]  // where next is, or the chunk before if that is not there yet; nil before the first chunk
-	claims   []claim[T] // under way
-	done     uint64     // everything before is finished
-	before   *reader[T] // neighbours in a list of its level
-	after    *reader[T]
-	lane     *lane[T]
-	place    int // index in engine.readers
-	quieted  []chan struct{}
-	run      uint64 // calls that have come to an end
+	called   bool // Events: woken for what it has not claimed yet
+	place    int  // index in engine.readers
 	dropped  uint64
 	seen     uint64        // the oldest position under way when Stats last looked
 	seenAt   time.Duration // when it first saw that one there
 }
 
+// begin begins the next call of the claim under way, unless it reports that
+// the listener has been removed.
+func (r *reader[T]) begin() bool { return r.state.Add(2)&1 == 0 }
+
+func (r *reader[T]) gone() bool { return r.state.Load()&1 != 0 }
+
+// underway returns the position of a claim that is under way, or about to be.
+func (r *reader[T]) underway(cl *claim[T]) uint64 {
+	if r.conc > 1 {
+		return cl.from
+	}
+	if begun := r.state.Load() >> 1; begun > cl.from {
+		return begun - 1
+	}
+	return cl.from
+}
+
 // claim is a run of positions that one worker works off.
 type claim[T any] struct {
-	r        *reader[T]
 	c        *chunk[T]
 	from, to uint64
 	begun    time.Duration // SlowAfter, or an observer that is told: when it began
@@ -128,8 +147,35 @@ func (w *waiter) finish(err error) {
 	}
 }
 
-// append adds an emission to the log. It must be called with g.mu held. This
-// is all that Emit costs, whatever the number of listeners.
+// accept is append with all that comes before and after, for an emission that
+// needs nothing else: no observer, no bound, no waiter, no new chunk, a context
+// that cannot end. It reports whether it was one. This is all that Emit costs,
+// whatever the number of listeners.
+func (g *engine[T]) accept(ctx context.Context, payload T) bool {
+	if g.st.watches() || ctx.Done() != nil {
+		return false
+	}
+	g.lock()
+	c := g.tail
+	if g.gated || g.waits > 0 || c == nil || g.end-c.base == uint64(len(c.slots)) || len(g.readers) == 0 {
+		g.mu.Unlock()
+		return false
+	}
+	sl := &c.slots[g.end-c.base]
+	sl.ctx, sl.payload = ctx, payload
+	g.end++
+	if g.idle > 0 {
+		g.wakeAll()
+	}
+	start := g.ready > 0 && g.spare == 0 && g.another()
+	g.mu.Unlock()
+	if start {
+		go g.start()
+	}
+	return true
+}
+
+// append adds an emission to the log. It must be called with g.mu held.
 func (g *engine[T]) append(ctx context.Context, payload T, w *waiter) {
 	if len(g.readers) == 0 { // accepted, not stored
 		g.end++
@@ -290,8 +336,8 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 		g.trim(r)
 	}
 	g.follow(r)
-	cl := claim[T]{r: r, c: r.at, from: r.next, to: r.next + 1}
-	if r.pull == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.once {
+	cl := claim[T]{c: r.at, from: r.next, to: r.next + 1}
+	if r.batches {
 		cl.to = min(g.end, r.at.base+uint64(len(r.at.slots)))
 		for _, b := range g.barriers {
 			if b.pos > cl.from {
@@ -315,7 +361,7 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 	cl.c.claims++
 	g.claims++
 	r.claims = append(r.claims, cl)
-	r.pos.Store(cl.from)
+	r.state.Store(cl.from << 1)
 	return cl
 }
 
@@ -351,7 +397,7 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) 
 		g.recycle(cl.c)
 	}
 	g.advance(r)
-	if r.gone.Load() {
+	if r.gone() {
 		if len(r.claims) == 0 {
 			g.forget(r)
 		}
@@ -382,7 +428,7 @@ func (r *reader[T]) claimed(from uint64) int {
 // advance moves r.done up and tells the barriers that it passes.
 func (g *engine[T]) advance(r *reader[T]) {
 	done := r.next
-	if r.gone.Load() {
+	if r.gone() {
 		done = ^uint64(0)
 	}
 	for i := range r.claims {
@@ -460,6 +506,9 @@ func (g *engine[T]) attach(r *reader[T], priority int) {
 		return
 	}
 	r.attached = true
+	r.claims = r.first[:0]
+	r.bare, r.timing = !r.h.special(), r.e.timing
+	r.batches = r.pull == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.once
 	r.next, r.done = g.end, g.end
 	if r.at = g.tail; r.at != nil {
 		r.at.cursors++
@@ -484,7 +533,7 @@ func (r *reader[T]) detach() (untold []dropNote) {
 		return nil
 	}
 	r.attached = false
-	r.gone.Store(true)
+	begun := r.state.Or(1) >> 1
 	g.unlist(r)
 	g.answered(r)
 	last := g.readers[len(g.readers)-1]
@@ -499,9 +548,9 @@ func (r *reader[T]) detach() (untold []dropNote) {
 	}
 	if r.conc == 1 && len(r.claims) == 1 { // see the top of this file
 		cl := &r.claims[0]
-		if p := r.pos.Load() + 1; p < cl.to {
-			g.drop(r, cl.c, p, cl.to)
-			cl.to = p
+		if begun < cl.to {
+			g.drop(r, cl.c, begun, cl.to)
+			cl.to = begun
 		}
 	}
 	if len(r.claims) > 0 { // before anything is cleared: the call in flight needs its slot
@@ -540,7 +589,7 @@ func (g *engine[T]) forget(r *reader[T]) {
 // cursor follows on counts, to the call under way.
 func (r *reader[T]) under() uint64 {
 	if r.follows() && len(r.claims) == 1 {
-		return r.pos.Load()
+		return r.underway(&r.claims[0])
 	}
 	return r.next
 }
@@ -566,11 +615,7 @@ func (g *engine[T]) unfinished() int {
 	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
 		for _, r := range rs {
 			for i := range r.claims {
-				p := r.claims[i].from
-				if r.conc == 1 {
-					p = r.pos.Load()
-				}
-				if p < low {
+				if p := r.underway(&r.claims[i]); p < low {
 					below[p] = struct{}{}
 				}
 			}
@@ -611,10 +656,7 @@ func (r *reader[T]) running() time.Duration {
 			cl = &r.claims[i]
 		}
 	}
-	at := cl.from
-	if r.conc == 1 {
-		at = max(at, r.pos.Load())
-	}
+	at := r.underway(cl)
 	now := monotonic()
 	if r.seenAt == 0 || r.seen != at {
 		r.seen, r.seenAt = at, now
@@ -628,7 +670,7 @@ func (r *reader[T]) running() time.Duration {
 // progress is the number of calls that came to an end in a batch under way.
 func (r *reader[T]) progress() uint64 {
 	if !r.hidden && r.conc == 1 && len(r.claims) == 1 && r.h != nil && !r.h.special() {
-		return r.pos.Load() - r.claims[0].from
+		return r.underway(&r.claims[0]) - r.claims[0].from
 	}
 	return 0
 }

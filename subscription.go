@@ -241,7 +241,7 @@ func (e *entry[T]) unsubscribe() bool {
 
 // removed reports whether an async listener has been removed: perhaps while
 // its filter ran.
-func (e *entry[T]) removed() bool { return len(e.readers) > 0 && e.readers[0].gone.Load() }
+func (e *entry[T]) removed() bool { return len(e.readers) > 0 && e.readers[0].gone() }
 
 func (e *entry[T]) busy() bool {
 	for _, r := range e.readers {

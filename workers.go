@@ -3,6 +3,7 @@ package signals
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,9 @@ type engine[T any] struct {
 	capacity  int
 	slowAfter time.Duration
 	budget    *budget[T] // MaxWorkers, or nil
+	procs     int        // processors
+
+	news atomic.Bool // tells the worker that lingers of work
 
 	mu       sync.Mutex // over everything below; never held while user code runs
 	gated    bool       // an emission must look at closed, guarded and capacity
@@ -53,7 +57,8 @@ type engine[T any] struct {
 	called   int          // Events loops that were woken and have not claimed yet
 	claims   int          // under way
 	workers  int          // goroutines
-	spare    int          // of those, the ones that have not begun
+	spare    int          // of those, the ones that have not begun, or linger
+	lingers  bool         // one does, and looks at news
 	queue    queue[T]     // emissions that wait for room
 	pending  int          // with Capacity: emissions accepted and not finished
 	notes    []dropNote   // for observers, told after unlocking
@@ -151,6 +156,9 @@ func (g *engine[T]) wakeAll() {
 	}
 	g.ready += g.idle
 	g.idle = 0
+	if g.lingers {
+		g.news.Store(true)
+	}
 }
 
 // take returns the first ready reader, out of its list, or nil.
@@ -245,7 +253,7 @@ func (g *engine[T]) work() {
 // another shard is owed the worker, and leaves w.g nil or at that shard.
 func (w *worker[T]) serve() {
 	g := w.g
-	for r := g.take(); r != nil; r = g.take() {
+	for r := g.next(); r != nil; r = g.next() {
 		w.r, w.cl, w.calls, w.err = r, g.claim(r), 0, nil
 		w.at = w.cl.from
 		if r.conc > 1 {
@@ -253,7 +261,7 @@ func (w *worker[T]) serve() {
 		}
 		g.unlock()
 		w.drain()
-		g.mu.Lock()
+		g.lock()
 		g.finish(r, w.cl.from, w.at, w.calls, w.err)
 		w.r = nil
 		if g.budget != nil && g.budget.owed(g) {
@@ -273,71 +281,148 @@ func (w *worker[T]) serve() {
 	}
 }
 
+// next returns the first ready reader. Without one it lingers, as a spare
+// worker, for about as long as it takes to start a goroutine: if emissions
+// come thick and fast, it is cheaper to find the next one than to be started
+// for it. It is called with g.mu held and holds it when it returns.
+func (g *engine[T]) next() *reader[T] {
+	r := g.take()
+	if r != nil || g.spare > 0 || g.procs == 1 {
+		return r
+	}
+	g.spare++
+	g.lingers = true
+	g.news.Store(false)
+	g.unlock()
+	for range lingering {
+		pause()
+		if g.news.Load() {
+			break
+		}
+	}
+	g.lock()
+	g.lingers = false
+	g.spare--
+	return g.take()
+}
+
+// lingering is how often a worker without work looks for some.
+const lingering = 32
+
+// pause lets some nanoseconds pass, so that whoever is looked at is not
+// disturbed.
+func pause() {
+	for range 32 { //nolint:revive // that is the point
+	}
+}
+
+// lock locks g.mu. It is held for some tens of nanoseconds, so a short look
+// is better than to sleep for it, which is what Mutex does all too soon.
+func (g *engine[T]) lock() {
+	if !g.mu.TryLock() {
+		g.lockContended()
+	}
+}
+
+func (g *engine[T]) lockContended() {
+	if g.procs > 1 {
+		for range 16 {
+			pause()
+			if g.mu.TryLock() {
+				return
+			}
+		}
+	}
+	g.mu.Lock()
+}
+
 // drain works off a claim: the run of calls, and after each call that failed
 // the failure handler.
 func (w *worker[T]) drain() {
-	g, r, c := w.g, w.r, w.cl.c
+	g, r, c, timing := w.g, w.r, w.cl.c, w.r.timing
 	hk := g.st.hooks(delivering)
-	bare := len(hk) == 0 && !r.h.special()
-	for ; w.at < w.cl.to; w.at++ {
+	bare := len(hk) == 0 && r.bare
+	for w.at < w.cl.to {
 		var gone bool
 		var err error
-		if bare {
-			gone, err = w.run(c, r.h)
-		} else {
-			gone, err = w.runObserved(c, hk)
+		timed := timing != nil && w.at%sampleEvery == 0
+		switch {
+		case !bare || timed:
+			gone, err = w.runObserved(c, hk, timed)
+		case timing == nil:
+			gone, err = w.run(c, r.h, w.cl.to)
+		default: // to the next that is timed
+			gone, err = w.run(c, r.h, min(w.cl.to, (w.at/sampleEvery+1)*sampleEvery))
 		}
-		if gone || w.at == w.cl.to {
+		if gone {
 			return
 		}
 		if err != nil {
 			w.failed(&c.slots[w.at-c.base], err)
+			w.at++
 		}
 	}
 }
 
-// run calls the listener for one position after the other, until the end of
-// the claim or a failure; w.at is then that position. It reports whether the
-// listener has been removed before position w.at. This is the hot loop.
-func (w *worker[T]) run(c *chunk[T], h *handler[T]) (gone bool, err error) {
-	defer recoverTo(&err)
-	r, timing := w.r, w.r.e.timing
-	for ; w.at < w.cl.to; w.at++ {
-		r.pos.Store(w.at)
-		if r.gone.Load() {
-			return true, nil
+// run calls the listener for one position after the other, until position to
+// or a failure; w.at is then that position. It reports whether the listener
+// has been removed before position w.at. This is the hot loop.
+func (w *worker[T]) run(c *chunk[T], h *handler[T], to uint64) (gone bool, err error) {
+	r, from, over := w.r, w.at, false
+	defer func() {
+		if !over { // a panic, or Goexit, which passes through
+			w.at = r.underway(&w.cl)
+			w.calls += w.at - from + 1
+			if v := recover(); v != nil {
+				err = newPanicError(v)
+			}
 		}
-		w.calls++
-		sl := &c.slots[w.at-c.base]
-		if timing != nil && w.at%sampleEvery == 0 {
-			err = h.timed(sl.ctx, sl.payload, timing)
-		} else if h.plain != nil {
-			h.plain(sl.ctx, sl.payload)
-		} else {
-			err = h.fails(sl.ctx, sl.payload)
+	}()
+	slots := c.slots[from-c.base : to-c.base]
+	ran := len(slots)
+	if plain := h.plain; plain != nil {
+		for i := range slots {
+			if gone = !r.begin(); gone {
+				ran = i
+				break
+			}
+			plain(slots[i].ctx, slots[i].payload)
 		}
-		if err != nil {
-			return false, err
+	} else {
+		for i := range slots {
+			if gone = !r.begin(); gone {
+				ran = i
+				break
+			}
+			if err = h.fails(slots[i].ctx, slots[i].payload); err != nil {
+				ran = i
+				w.calls++
+				break
+			}
 		}
 	}
-	return false, nil
+	w.at = from + uint64(ran)
+	w.calls += uint64(ran)
+	over = true
+	return gone, err
 }
 
-// runObserved is run for one position, with options and observers. A Once
-// listener whose call another emission has got counts as removed.
-func (w *worker[T]) runObserved(c *chunk[T], hk hooks) (gone bool, err error) {
+// runObserved is run for one position, with options and observers, or timed. A
+// Once listener whose call another emission has got counts as removed.
+func (w *worker[T]) runObserved(c *chunk[T], hk hooks, timed bool) (gone bool, err error) {
 	r := w.r
-	r.pos.Store(w.at)
-	if r.gone.Load() {
+	if !r.begin() {
 		return true, nil
 	}
 	sl := &c.slots[w.at-c.base]
-	timed := r.e.timing != nil && w.at%sampleEvery == 0
 	w.calls++
 	_, called, err := r.e.invoke(sl.ctx, r.h, sl.payload, hk, timed)
 	if !called {
 		w.calls--
 		gone = err == nil && (r.e.removed() || r.e.used.Load())
+	}
+	if err == nil && !gone {
+		w.at++
 	}
 	return gone, err
 }
@@ -510,7 +595,8 @@ func (b *budget[T]) pass(g *engine[T]) *engine[T] {
 // newEngine makes the engine of a signal or shard.
 func newEngine[T any](sig *baseSignal[T], st *settings, b *budget[T]) *engine[T] {
 	g := &engine[T]{
-		sig: sig, st: st, capacity: st.capacity, slowAfter: st.slowAfter,
+		procs: runtime.GOMAXPROCS(0),
+		sig:   sig, st: st, capacity: st.capacity, slowAfter: st.slowAfter,
 		gated: st.capacity > 0, budget: b,
 	}
 	work := g.work
