@@ -11,11 +11,11 @@ import (
 type Access int
 
 const (
-	// Denied: nothing; the answer is 403.
+	// Denied is nothing; the answer is 403.
 	Denied Access = iota
-	// View: everything but payloads.
+	// View is everything but payloads.
 	View
-	// ViewPayloads: payloads too, where the option Payloads keeps them.
+	// ViewPayloads is payloads too, where the option Payloads keeps them.
 	ViewPayloads
 )
 

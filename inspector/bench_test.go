@@ -71,20 +71,23 @@ func BenchmarkEmit(b *testing.B) {
 func watch(b *testing.B, i *Inspector) {
 	server := httptest.NewServer(i)
 	r, err := server.Client().Get(server.URL + "/live?view=signals")
-	if err != nil || r.StatusCode != http.StatusOK {
-		b.Fatal(err, r)
+	if err != nil {
+		b.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
+		defer close(done)
+		defer r.Body.Close()
 		_, _ = io.Copy(io.Discard, r.Body)
-		close(done)
 	}()
 	b.Cleanup(func() {
 		i.Close()
 		<-done
-		_ = r.Body.Close()
 		server.Close()
 	})
+	if r.StatusCode != http.StatusOK {
+		b.Fatal(r.Status)
+	}
 }
 
 // BenchmarkSample is what a second costs while somebody looks.

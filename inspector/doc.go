@@ -14,7 +14,7 @@
 // The inspector reads counters, once a second while somebody looks, and never
 // the stream of events. It attaches an [signals.Observer] that is called for
 // failures, and for emissions to learn from where they are made: of those it
-// looks at the first few of each signal and then at 1 in 64 ([CallSites]).
+// looks at the first few of each signal and then at 1 in 512 ([CallSites]).
 // Payloads are looked at only with [Payloads]. A browser that has stalled holds
 // up nobody: it gets the latest state when it comes back, or is cut off.
 //

@@ -127,7 +127,7 @@ func (b *graphBuilder) callSites(t *signalTrack, sites []callSite) {
 	edges := map[string]int{}
 	for _, s := range sites {
 		rate := t.EmitRate * float64(s.weight) / float64(sum)
-		from := ""
+		var from string
 		if within := b.functions[s.inside]; s.inside != "" && len(within) == 1 {
 			from = within[0]
 		} else {

@@ -62,7 +62,7 @@ func StuckAfter(d time.Duration) Option {
 }
 
 // CallSites sets how the inspector learns from where emissions are made: it
-// looks at the first few of each signal and then at 1 in every; 64 without the
+// looks at the first few of each signal and then at 1 in every; 512 without the
 // option. With 0 it looks at none, nothing is called when a signal emits, and
 // the wiring graph begins at the signals.
 func CallSites(every int) Option {
@@ -105,7 +105,7 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 		panic("inspector: New: the bus is nil")
 	}
 	i := &Inspector{
-		config:  config{stuck: 10 * time.Second, sample: 64, keep: 200, title: "Signals"},
+		config:  config{stuck: 10 * time.Second, sample: 512, keep: 200, title: "Signals"},
 		bus:     bus,
 		closed:  make(chan struct{}),
 		changed: make(chan struct{}),

@@ -213,12 +213,12 @@ func TestCloseEndsStreamsAndLetsGoOfTheBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
 	if kind := response.Header.Get("Content-Type"); kind != "text/event-stream" {
 		t.Errorf("Content-Type %q", kind)
 	}
 	ended := make(chan error, 1)
 	go func() {
+		defer response.Body.Close()
 		_, err := io.Copy(io.Discard, response.Body)
 		ended <- err
 	}()
