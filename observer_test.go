@@ -201,8 +201,7 @@ func TestAPanicInAnObserverIsLoggedAndDisturbsNobody(t *testing.T) {
 	for kind, build := range makers {
 		log := captureDefaultLog(t)
 		var n notes
-		var s signals.Signal[int]
-		s = build(signals.Name("s"), signals.OnFailure(func(context.Context, signals.Failure) {}),
+		s := build(signals.Name("s"), signals.OnFailure(func(context.Context, signals.Failure) {}),
 			signals.Observe(signals.Observer{
 				EmitBegin:     func(context.Context, *signals.SignalInfo) context.Context { panic("1") },
 				EmitEnd:       func(context.Context, *signals.SignalInfo, error) { panic("2") },
