@@ -70,7 +70,7 @@ func BenchmarkEmit(b *testing.B) {
 // watch opens the page and reads it until the benchmark ends.
 func watch(b *testing.B, i *Inspector) {
 	server := httptest.NewServer(i)
-	r, err := server.Client().Get(server.URL + "/live?view=signals")
+	r, err := server.Client().Get(server.URL + "/live?view=signals") //nolint:bodyclose // by the goroutine that reads it
 	if err != nil {
 		b.Fatal(err)
 	}

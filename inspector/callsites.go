@@ -10,14 +10,19 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"example.com/signals"
 )
 
 // callSites learns from where signals are emitted: from the stacks of the
-// first emissions of each, and of a sample of the rest.
+// first emissions of each, and of a sample of the rest. Even to be asked costs
+// an emission several times its own price, so it listens for a moment, from
+// each sample of the counters on, until it has heard enough; where little is
+// emitted that is always.
 type callSites struct {
-	every uint32 // read only
+	every uint32       // read only, as is bus
+	bus   *signals.Bus // nil in tests
 	// How many emissions of the signals in a bucket were looked at because they
 	// were the first. Once it is at firstFew the bucket is only read, so that
 	// emitters do not write to one cache line.
@@ -26,6 +31,10 @@ type callSites struct {
 	mu     sync.Mutex
 	stacks map[stackKey]*callSite // under mu
 	sites  map[siteKey]*callSite  // the same call sites, by what they are; under mu
+	stop   func()                 // ends listening; nil while it does not; under mu
+	since  time.Time              // when it began to listen; under mu
+	heard  int                    // emissions of the sample since; under mu
+	over   bool                   // it is not to listen again; under mu
 }
 
 const (
@@ -33,6 +42,8 @@ const (
 	maxDepth  = 24
 	maxStacks = 4096
 	maxSites  = 1024
+	moment    = 50 * time.Millisecond // to listen at least
+	enough    = 16                    // to hear of the sample
 )
 
 type stackKey struct {
@@ -49,6 +60,33 @@ type callSite struct {
 	weight   uint64 // emissions that it stands for; under callSites.mu
 }
 
+// listen begins to listen, if it does not.
+func (c *callSites) listen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.every > 0 && c.stop == nil && !c.over {
+		c.since, c.heard = time.Now(), 0
+		c.stop = c.bus.Observe(signals.Observer{EmitBegin: c.emitted})
+	}
+}
+
+// rest ends listening if enough has been heard, or for good.
+func (c *callSites) rest(over bool) {
+	c.mu.Lock()
+	c.over = c.over || over
+	stop := c.stop
+	if !over && (c.every == 1 || c.heard < enough || time.Since(c.since) < moment) {
+		stop = nil
+	}
+	if stop != nil {
+		c.stop = nil
+	}
+	c.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
 var seed = maphash.MakeSeed()
 
 // emitted is an Observer's EmitBegin.
@@ -60,6 +98,7 @@ func (c *callSites) emitted(ctx context.Context, s *signals.SignalInfo) context.
 			return ctx
 		}
 		weight = uint64(c.every)
+		defer c.rest(false)
 	} else {
 		seen.Add(1)
 	}
@@ -72,6 +111,9 @@ func (c *callSites) record(signal string, weight uint64) {
 	n := runtime.Callers(3, key.pcs[:])
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if weight > 1 {
+		c.heard++
+	}
 	if site := c.stacks[key]; site != nil {
 		site.weight += weight
 		return

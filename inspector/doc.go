@@ -12,10 +12,11 @@
 // # Cost
 //
 // The inspector reads counters, once a second while somebody looks, and never
-// the stream of events. It attaches an [signals.Observer] that is called for
-// failures, and for emissions to learn from where they are made: of those it
-// looks at the first few of each signal and then at 1 in 512 ([CallSites]).
-// Payloads are looked at only with [Payloads]. A browser that has stalled holds
+// the stream of events. Its [signals.Observer] is called for failures only, but
+// for a moment, when somebody looks and at the very beginning, for emissions
+// too, to learn from where they are made ([CallSites]): a busy program pays
+// that for some thousands of emissions, and then no more. Payloads are looked
+// at only with [Payloads]. A browser that has stalled holds
 // up nobody: it gets the latest state when it comes back, or is cut off.
 //
 // No goroutine runs while nobody looks. [Inspector.Close] lets go of the bus

@@ -62,9 +62,10 @@ func StuckAfter(d time.Duration) Option {
 }
 
 // CallSites sets how the inspector learns from where emissions are made: it
-// looks at the first few of each signal and then at 1 in every; 512 without the
-// option. With 0 it looks at none, nothing is called when a signal emits, and
-// the wiring graph begins at the signals.
+// looks at the first few of each signal and then at 1 in every, 64 without the
+// option, for a moment after each sample of the counters; with 1 at each, at
+// all times. With 0 it looks at none, and the wiring graph begins at the
+// signals.
 func CallSites(every int) Option {
 	if every < 0 {
 		panic(fmt.Sprintf("inspector: CallSites(%d): want 0 or more", every))
@@ -105,7 +106,7 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 		panic("inspector: New: the bus is nil")
 	}
 	i := &Inspector{
-		config:  config{stuck: 10 * time.Second, sample: 512, keep: 200, title: "Signals"},
+		config:  config{stuck: 10 * time.Second, sample: 64, keep: 200, title: "Signals"},
 		bus:     bus,
 		closed:  make(chan struct{}),
 		changed: make(chan struct{}),
@@ -114,12 +115,8 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 		o(&i.config)
 	}
 	i.failures.keep = i.keep
-	observer := signals.Observer{Failure: i.failed}
-	if i.sample > 0 {
-		i.sites.every = uint32(i.sample)
-		observer.EmitBegin = i.sites.emitted
-	}
-	i.release = append(i.release, bus.Observe(observer))
+	i.sites.every, i.sites.bus = uint32(i.sample), bus
+	i.release = append(i.release, bus.Observe(signals.Observer{Failure: i.failed}), func() { i.sites.rest(true) })
 	if i.payloads > 0 {
 		i.tails = &tails{keep: i.payloads}
 		i.release = append(i.release, bus.Tap(i.tails.add, i.only...).Unsubscribe)

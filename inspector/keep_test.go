@@ -193,6 +193,42 @@ func TestCallSitesAreSampledAfterTheFirstFew(t *testing.T) {
 	}
 }
 
+func TestEmissionsAreHeardForAMomentAfterEachSample(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := quietBus()
+		i := New(bus, CallSites(2))
+		s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
+		listens := func() bool {
+			i.sites.mu.Lock()
+			defer i.sites.mu.Unlock()
+			return i.sites.stop != nil
+		}
+		emit := func() {
+			for n := range 1000 {
+				s.Emit(t.Context(), n)
+			}
+		}
+		emit()
+		if !listens() {
+			t.Error("it does not listen for a moment at least")
+		}
+		time.Sleep(time.Second)
+		emit()
+		if listens() {
+			t.Error("it listens on when it has heard enough")
+		}
+		i.fresh()
+		if !listens() {
+			t.Error("it does not listen after the next sample")
+		}
+		i.Close()
+		i.fresh()
+		if listens() {
+			t.Error("it listens after Close")
+		}
+	})
+}
+
 func TestWithoutCallSitesNobodyIsToldOfEmissions(t *testing.T) {
 	bus := quietBus()
 	i := open(t, bus, CallSites(0))

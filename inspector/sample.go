@@ -153,6 +153,7 @@ func (i *Inspector) look(now bool) {
 		return
 	}
 	i.asked = at
+	i.sites.listen()
 	i.state.take(at, i.bus.Stats(), i.stuck)
 	close(i.changed)
 	i.changed = make(chan struct{})

@@ -209,7 +209,7 @@ func TestCloseEndsStreamsAndLetsGoOfTheBus(t *testing.T) {
 	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
 	s.AddListener(func(context.Context, int) { panic("oh") })
 	s.Emit(t.Context(), 1)
-	response, err := server.Client().Get(server.URL + "/events")
+	response, err := server.Client().Get(server.URL + "/events") //nolint:bodyclose // by the goroutine that reads it
 	if err != nil {
 		t.Fatal(err)
 	}
