@@ -30,7 +30,7 @@ func TestRefuseReportsAFailureWithoutAListener(t *testing.T) {
 			s := signal(signals.Name("orders"), signals.OnFailure(func(_ context.Context, f signals.Failure) { got = append(got, f) }))
 			s.Subscribe(func(context.Context, int) error { t.Error("a refused emission was delivered"); return nil })
 			s.Refuse(t.Context(), 7, why)
-			if len(got) != 1 || got[0].Signal != "orders" || got[0].Payload != 7 || got[0].Err != why || got[0].Listener != "" {
+			if len(got) != 1 || got[0].Signal != "orders" || got[0].Payload != 7 || !errors.Is(got[0].Err, why) || got[0].Listener != "" {
 				t.Errorf("the handler got %+v, want one failure without a listener, for 7 on orders", got)
 			}
 			if st := s.Stats(); st.Refusals != 1 || st.Emissions != 0 || st.Failures != 0 {
