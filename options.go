@@ -172,7 +172,9 @@ const (
 	// running a listener of any async signal it never waits: the emission is
 	// admitted above the bound and counted in Stats.OverCapacity.
 	Block Overflow = iota
-	// Reject refuses the emission at once with ErrOverflow.
+	// Reject refuses the emission at once with ErrOverflow. Who tries again
+	// must wait, or at least call runtime.Gosched: goroutines that try on and
+	// on leave no processor to the workers.
 	Reject
 )
 
