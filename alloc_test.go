@@ -22,9 +22,8 @@ func skipUnderRace(t *testing.T) {
 
 // order is a payload of some size.
 type order struct {
-	id       string
-	customer *string
-	lines    [5]int
+	id    string
+	lines [5]int
 }
 
 // syncSignals are sync signals that must not allocate, whatever their options.
@@ -189,8 +188,7 @@ func TestAsyncEmissionsDoNotAllocate(t *testing.T) {
 func TestAsyncEmissionsAllocate16BytesIfTheContextCanEnd(t *testing.T) {
 	skipUnderRace(t)
 	o := order{id: "A-1"}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := t.Context()
 	for name, make := range asyncSignals() {
 		for _, listeners := range []int{1, 100} {
 			t.Run(fmt.Sprintf("%s/%d listeners", name, listeners), func(t *testing.T) {

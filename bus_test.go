@@ -401,7 +401,9 @@ func TestCloseOfABusDeliversChainsAndRefusesEmissionsFromOutside(t *testing.T) {
 	closed := make(chan error, 1)
 	go func() { closed <- bus.Close(t.Context()) }()
 	for last.Offer(t.Context(), 99) == nil { // until the bus refuses
-		await(t, done(last.Drain(t.Context())), "drain")
+		if err := last.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	n.take()
 	if err := last.Offer(t.Context(), 99); !errors.Is(err, signals.ErrClosed) || !strings.Contains(err.Error(), `"last"`) {
@@ -447,7 +449,7 @@ func TestAnEndlessCycleIsBoundedByTheContextOfClose(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		err := bus.Close(ctx)
 		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) || !(strings.Contains(err.Error(), ` of "ping"`) || strings.Contains(err.Error(), ` of "pong"`)) {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), ` of "ping"`) && !strings.Contains(err.Error(), ` of "pong"`) {
 			t.Fatalf("got %v", err)
 		}
 	}

@@ -87,19 +87,6 @@ func (h *handler[T]) call(ctx context.Context, payload T) (undo Undo, err error)
 	return undo, err
 }
 
-// timed runs a function that is not a step and adds its time to timing. A
-// panic passes through, and is not timed.
-func (h *handler[T]) timed(ctx context.Context, payload T, timing *histogram) (err error) {
-	begun := monotonic()
-	if h.plain != nil {
-		h.plain(ctx, payload)
-	} else {
-		err = h.fails(ctx, payload)
-	}
-	timing.add(monotonic() - begun)
-	return err
-}
-
 // wants reports whether the options let payload through. A panic in a filter
 // is an error.
 func (h *handler[T]) wants(payload T) (ok bool, err error) {

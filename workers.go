@@ -312,7 +312,7 @@ const lingering = 32
 // pause lets some nanoseconds pass, so that whoever is looked at is not
 // disturbed.
 func pause() {
-	for range 32 { //nolint:revive // that is the point
+	for range 32 {
 	}
 }
 
