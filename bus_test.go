@@ -428,12 +428,6 @@ func TestCloseOfABusDeliversChainsAndRefusesEmissionsFromOutside(t *testing.T) {
 	}
 }
 
-func done[T any](v T) <-chan T {
-	c := make(chan T, 1)
-	c <- v
-	return c
-}
-
 func TestAnEndlessCycleIsBoundedByTheContextOfClose(t *testing.T) {
 	bus := signals.NewBus()
 	ping, pong := signals.Topic[int](bus, "ping"), signals.Topic[int](bus, "pong")
