@@ -1,13 +1,28 @@
-// Command signals looks at the signals of a running program.
+// Command signals looks at the signals of a running program, through the
+// inspector that the program has mounted (package inspector):
+//
+//	signals top http://localhost:8080/debug/signals/
+//	signals graph http://localhost:8080/debug/signals/ -o wiring.svg
+//	signals doctor http://localhost:8080/debug/signals/
+//
+// top shows rates, lag, failures and stuck listeners as they change; graph
+// writes the wiring graph as SVG, DOT, Mermaid or JSON; doctor says what is the
+// matter and exits with 1 if something is. Errors exit with 2.
+//
+// Whatever the program says is shown without control characters, so that the
+// name of a signal cannot take over a terminal.
 package main
 
 import (
-	_ "charm.land/bubbletea/v2"
-	_ "charm.land/lipgloss/v2"
-	_ "example.com/signals/inspector"
-	_ "github.com/charmbracelet/x/ansi"
-	_ "github.com/charmbracelet/x/term"
-	_ "github.com/spf13/cobra"
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
 )
 
-func main() {}
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/signals"
+	"example.com/signals/inspector"
+)
+
+func TestDoctorFindsAStuckListener(t *testing.T) {
+	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	var r result
+	eventually(t, "doctor finds the stuck listener", func() bool {
+		r = command(t, "doctor", "-wait", "0s", "-stacks", url)
+		return strings.Contains(r.stdout, `warehouse of "stock.reserved" is stuck`)
+	})
+	if r.code != exitWrong || r.stderr != "" {
+		t.Errorf("exit code %d, want 1; stderr %q", r.code, r.stderr)
+	}
+	for _, want := range []string{"error  ", "main_test.go:", ".waitFor(", "signals.", " error", " warning"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("there is no %q in\n%s", want, r.stdout)
+		}
+	}
+	for line := range strings.Lines(r.stdout) {
+		if strings.Contains(line, "is stuck") && strings.Contains(line, "waitFor") {
+			t.Errorf("finding and stack share a line: %s", line)
+		}
+	}
+}
+
+func TestDoctorSaysJSON(t *testing.T) {
+	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	eventually(t, "the diagnosis has the stuck listener", func() bool {
+		r := command(t, "doctor", "-wait", "0s", "-json", url)
+		var d inspector.Diagnosis
+		if err := json.Unmarshal([]byte(r.stdout), &d); err != nil {
+			t.Fatalf("%v: %s", err, r.stdout)
+		}
+		found := slices.ContainsFunc(d.Findings, func(f inspector.Finding) bool {
+			return f.Kind == inspector.FindingStuck && f.Name == "warehouse"
+		})
+		return found && r.code == exitWrong
+	})
+}
+
+func TestDoctorOfAHealthyProgram(t *testing.T) {
+	bus := quietBus()
+	url := serve(t, bus)
+	s := signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus))
+	s.AddListener(func(context.Context, int) {}, "log")
+	// A signal that was never emitted is a note, and not wrong.
+	r := command(t, "doctor", "-wait", "0s", url)
+	if r.code != exitOK || !strings.HasPrefix(r.stdout, "note  ") || !strings.Contains(r.stdout, "Nothing is wrong.") {
+		t.Errorf("with a note: exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	s.Emit(t.Context(), 1)
+	eventually(t, "there is no note", func() bool {
+		r = command(t, "doctor", "-wait", "0s", url)
+		return r.code == exitOK && r.stdout == "Nothing is wrong.\n"
+	})
+}
+
+func TestDoctorFailsOnWhatItIsTold(t *testing.T) {
+	bus := quietBus()
+	url := serve(t, bus)
+	signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus)).Emit(t.Context(), 1)
+	eventually(t, "doctor warns", func() bool { return command(t, "doctor", "-wait", "0s", url).code == exitWrong })
+	if r := command(t, "doctor", "-wait", "0s", "-fail-on", "error", url); r.code != exitOK || !strings.Contains(r.stdout, "warning  ") {
+		t.Errorf("a warning with -fail-on error: exit code %d, %s", r.code, r.stdout)
+	}
+}
+
+// A listener that does not keep up is only seen over time.
+func TestDoctorWaits(t *testing.T) {
+	url := serve(t, quietBus())
+	if r := command(t, "doctor", "-wait", "10ms", url); r.code != exitOK {
+		t.Errorf("exit code %d, %s", r.code, r.stderr)
+	}
+}
+
+func TestGraphIsWrittenInTheFormatOfTheExtension(t *testing.T) {
+	url := serve(t, newShop(t).bus)
+	check := map[string]func(string) bool{
+		"wiring.svg":     isSVG,
+		"WIRING.SVG":     isSVG,
+		"wiring.dot":     func(s string) bool { return strings.HasPrefix(s, "digraph signals {") && strings.HasSuffix(s, "}\n") },
+		"wiring.gv":      func(s string) bool { return strings.HasPrefix(s, "digraph signals {") },
+		"wiring.mmd":     func(s string) bool { return strings.HasPrefix(s, "flowchart LR\n") },
+		"wiring.mermaid": func(s string) bool { return strings.HasPrefix(s, "flowchart LR\n") },
+		"wiring.json":    isGraph,
+	}
+	for name, is := range check {
+		file := filepath.Join(t.TempDir(), name)
+		if r := command(t, "graph", url, "-o", file); r.code != exitOK || r.stdout+r.stderr != "" {
+			t.Errorf("%s: exit code %d, %s%s", name, r.code, r.stdout, r.stderr)
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil || !is(string(data)) || !strings.Contains(string(data), "warehouse") {
+			t.Errorf("%s is not the graph: %v\n%s", name, err, data)
+		}
+	}
+	for format, is := range map[string]func(string) bool{"svg": isSVG, "dot": check["wiring.dot"], "mmd": check["wiring.mmd"], "json": isGraph} {
+		if r := command(t, "graph", "-format="+format, "-o", "-", url); r.code != exitOK || !is(r.stdout) {
+			t.Errorf("%s on standard output: exit code %d, %s%s", format, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+func isSVG(s string) bool {
+	d := xml.NewDecoder(strings.NewReader(s))
+	for {
+		if _, err := d.Token(); err != nil {
+			return errors.Is(err, io.EOF) && strings.HasPrefix(s, "<svg")
+		}
+	}
+}
+
+func isGraph(s string) bool {
+	var g inspector.Graph
+	return json.Unmarshal([]byte(s), &g) == nil && len(g.Nodes) > 0 && len(g.Edges) > 0
+}
+
+func TestGraphOfSomeSignals(t *testing.T) {
+	url := serve(t, newShop(t).bus)
+	if r := command(t, "graph", "-format", "mmd", "-filter", "paid", url); !strings.Contains(r.stdout, "order.paid") || strings.Contains(r.stdout, "stock.reserved") {
+		t.Errorf("with -filter paid: %s%s", r.stdout, r.stderr)
+	}
+	r := command(t, "graph", "-format", "json", "-limit", "1", url)
+	var g inspector.Graph
+	if err := json.Unmarshal([]byte(r.stdout), &g); err != nil || g.Omitted != 3 {
+		t.Errorf("with -limit 1: %v, %d omitted, want 3", err, g.Omitted)
+	}
+}
+
+// A file stays as it was if there is no new graph.
+func TestGraphThatFailsWritesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "wiring.svg")
+	if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, []string{"graph", "-o", file, answering(t, 200, "text/html", "<!doctype html>")})
+	if data, err := os.ReadFile(file); err != nil || string(data) != "old" {
+		t.Errorf("the file is now %q (%v)", data, err)
+	}
+	failsWith(t, []string{"graph", "-o", filepath.Join(file, "x.svg"), serve(t, newShop(t).bus)}, "x.svg")
+}
+
+func TestTopPrintsABlockEachInterval(t *testing.T) {
+	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	r := command(t, "top", "-n", "2", "-interval", "200ms", url)
+	if r.code != exitOK || r.stderr != "" {
+		t.Fatalf("exit code %d, %s", r.code, r.stderr)
+	}
+	blocks := strings.Split(strings.TrimSuffix(r.stdout, "\n\n"), "\n\n")
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks, want 2:\n%s", len(blocks), r.stdout)
+	}
+	mustBeClean(t, r.stdout)
+	for _, b := range blocks {
+		for _, want := range []string{"4 signals, 3 listeners", "SIGNAL  ", "order.placed", "stock.reserved"} {
+			if !strings.Contains(b, want) {
+				t.Errorf("there is no %q in\n%s", want, b)
+			}
+		}
+	}
+}
+
+// row returns the cells of a line of top.
+func row(text, name string) []string {
+	for line := range strings.Lines(text) {
+		if cells := strings.Fields(line); len(cells) > 0 && cells[0] == name {
+			return cells[1:]
+		}
+	}
+	return nil
+}
+
+func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
+	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	var text string
+	eventually(t, "top shows the trouble", func() bool {
+		text = command(t, "top", "-n", "1", url).stdout
+		stuck, failing := row(text, "warehouse"), row(text, "gateway")
+		return len(stuck) == 8 && stuck[0] == "stuck" && stuck[6] == "10" &&
+			len(failing) == 7 && failing[0] == "failing" && failing[3] == "10"
+	})
+	if strings.Index(text, "stock.reserved") > strings.Index(text, "order.placed") {
+		t.Errorf("the worst is not first:\n%s", text)
+	}
+	if row(text, "log") != nil {
+		t.Errorf("a listener in order has a line:\n%s", text)
+	}
+	if text := command(t, "top", "-n", "1", "-listeners", "all", url).stdout; row(text, "log") == nil {
+		t.Errorf("-listeners all does not show all:\n%s", text)
+	}
+	if text := command(t, "top", "-n", "1", "-listeners", "none", url).stdout; row(text, "warehouse") != nil {
+		t.Errorf("-listeners none shows one:\n%s", text)
+	}
+}
+
+func TestTopSortsFiltersAndLimits(t *testing.T) {
+	url := serve(t, newShop(t).bus)
+	names := func(args ...string) (found []string) {
+		for line := range strings.Lines(command(t, append([]string{"top", "-n", "1", "-listeners", "none", url}, args...)...).stdout) {
+			if name, _, _ := strings.Cut(line, " "); strings.Contains(name, ".") {
+				found = append(found, name)
+			}
+		}
+		return found
+	}
+	for _, test := range []struct{ args, want string }{
+		{"-sort name", "order.mailed order.paid order.placed stock.reserved"},
+		{"-sort name -reverse", "stock.reserved order.placed order.paid order.mailed"},
+		{"-sort name -limit 2", "order.mailed order.paid"},
+		{"-sort name -filter placed", "order.placed"},
+		{"-sort pending -limit 1", "stock.reserved"},
+		{"-filter none.such", ""},
+	} {
+		eventually(t, test.args+" shows "+test.want, func() bool {
+			return strings.Join(names(strings.Fields(test.args)...), " ") == test.want
+		})
+	}
+	if text := command(t, "top", "-n", "1", "-limit", "3", url).stdout; !strings.Contains(text, "and 1 more") {
+		t.Errorf("it is not said that there is more:\n%s", text)
+	}
+	if text := command(t, "top", "-n", "1", serve(t, quietBus())).stdout; !strings.Contains(text, "no signals") {
+		t.Errorf("of an empty bus:\n%s", text)
+	}
+	for _, order := range orders {
+		if r := command(t, "top", "-n", "1", "-sort", order, url); r.code != exitOK {
+			t.Errorf("-sort %s: %s", order, r.stderr)
+		}
+	}
+}

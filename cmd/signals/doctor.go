@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/spf13/cobra"
+
+	"example.com/signals/inspector"
+)
+
+func newDoctor(o *options) *cobra.Command {
+	var (
+		wait           time.Duration
+		stacks, asJSON bool
+		failOn         string
+	)
+	levels := []string{string(inspector.SeverityError), string(inspector.SeverityWarning)}
+	cmd := &cobra.Command{
+		Use:   "doctor URL",
+		Short: "Say what is the matter with the signals",
+		Long: `Say what is the matter with the signals: stuck listeners, growing lag, failures,
+drops, refusals, signals that nobody listens to.
+
+Exit codes: 0 if nothing is wrong, 1 if something is, 2 for errors. Notes are
+not wrong.`,
+		Example: `  signals doctor localhost:8080/debug/signals
+  signals doctor -stacks localhost:8080/debug/signals
+  signals doctor -json localhost:8080/debug/signals | jq '.findings[].text'`,
+		Args:              oneURL,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(levels, failOn) {
+				return fmt.Errorf("--fail-on %s: want %s", failOn, strings.Join(levels, " or "))
+			}
+			if wait < 0 || wait > 30*time.Second {
+				return fmt.Errorf("--wait %v: want 0s to 30s", wait)
+			}
+			c, err := o.open(args[0])
+			if err != nil {
+				return err
+			}
+			d, raw, err := c.diagnosis(cmd.Context(), wait, stacks)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if raw, err = cleanJSON(raw); err == nil {
+					_, err = cmd.OutOrStdout().Write(raw)
+				}
+			} else {
+				_, err = lipgloss.Fprint(cmd.OutOrStdout(), report(d))
+			}
+			if err != nil {
+				return err
+			}
+			if wrong(d, inspector.Severity(failOn)) {
+				return errWrong
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&wait, "wait", 3*time.Second, "how long to look before saying what grows or does not move, at most 30s")
+	flags.BoolVar(&stacks, "stacks", false, "show the stacks of stuck listeners")
+	flags.BoolVar(&asJSON, "json", false, "write the diagnosis as JSON")
+	flags.StringVar(&failOn, "fail-on", string(inspector.SeverityWarning), "what is wrong: error, or warning (and errors)")
+	_ = cmd.RegisterFlagCompletionFunc("fail-on", oneOf(levels))
+	return cmd
+}
+
+// wrong reports whether a diagnosis has a finding of a severity or a worse one.
+func wrong(d *inspector.Diagnosis, from inspector.Severity) bool {
+	if from == inspector.SeverityWarning && !d.Healthy {
+		return true
+	}
+	return slices.ContainsFunc(d.Findings, func(f inspector.Finding) bool {
+		return f.Severity == inspector.SeverityError || f.Severity == from
+	})
+}
+
+var severityWords = map[inspector.Severity]string{inspector.SeverityInfo: "note"}
+
+// report writes a diagnosis for people, a finding a line.
+func report(d *inspector.Diagnosis) string {
+	var b strings.Builder
+	found := map[inspector.Severity]int{}
+	for _, f := range d.Findings {
+		found[f.Severity]++
+		word := string(f.Severity)
+		if w, ok := severityWords[f.Severity]; ok {
+			word = w
+		}
+		b.WriteString(severityStyle(f.Severity).Render(fmt.Sprintf("%-7s", word)) + "  " + f.Text)
+		if f.Site != "" {
+			b.WriteString(faint.Render(" (" + f.Site + ")"))
+		}
+		b.WriteByte('\n')
+		for _, stack := range f.Stacks {
+			indent(&b, stack)
+		}
+	}
+	if d.Healthy {
+		b.WriteString(good.Render("Nothing is wrong.") + "\n")
+		return b.String()
+	}
+	if len(d.Findings) > 0 {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "%s, %s, %s.\n", plural(found[inspector.SeverityError], "error"),
+		plural(found[inspector.SeverityWarning], "warning"), plural(found[inspector.SeverityInfo], "note"))
+	return b.String()
+}
+
+func indent(w io.Writer, text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		_, _ = fmt.Fprintf(w, "         %s\n", line)
+	}
+	_, _ = fmt.Fprintln(w)
+}
