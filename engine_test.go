@@ -204,3 +204,64 @@ func TestCloseOfAScopeWaitsForACallWhoseListenerIsBeingRemoved(t *testing.T) {
 	close(held)
 	await(t, removed, "Unsubscribe")
 }
+
+// asked is a context that does something when it is asked for Err.
+type asked struct {
+	context.Context
+	by func()
+}
+
+func (c asked) Err() error {
+	c.by()
+	return c.Context.Err()
+}
+
+func TestNoLockIsHeldWhileTheContextOfAnEmissionIsAsked(t *testing.T) {
+	s := signals.New[int](signals.Capacity(1, signals.Block))
+	release := make(chan struct{})
+	s.AddListener(func(context.Context, int) { <-release })
+	s.Emit(t.Context(), 1)
+	soon, end := context.WithCancel(t.Context())
+	defer end()
+	for name, ctx := range map[string]context.Context{"before it waits": ended(t), "while it waits": soon} {
+		waits := make(chan struct{}, 10)
+		done := make(chan error, 1)
+		go func() { done <- s.Offer(asked{ctx, func() { waits <- struct{}{}; s.Pending() }}, 2) }()
+		await(t, waits, "Err")
+		if ctx == soon {
+			end()
+		}
+		if err := await(t, done, "Offer"); !errors.Is(err, context.Canceled) {
+			t.Errorf("its context ends %s: %v, want context.Canceled", name, err)
+		}
+	}
+	close(release)
+	settled(t, s)
+}
+
+// An emission from outside that is about to wait when its bus begins to close.
+func TestABusThatBeginsToCloseRefusesAnEmissionThatIsAboutToWait(t *testing.T) {
+	bus := signals.NewBus()
+	s := signals.Topic[int](bus, "orders", signals.Capacity(1, signals.Block))
+	release, closed := make(chan struct{}), make(chan error, 1)
+	s.AddListener(func(context.Context, int) { <-release })
+	s.Emit(t.Context(), 1)
+	var once sync.Once
+	ctx := asked{t.Context(), func() {
+		once.Do(func() {
+			go func() { closed <- bus.Close(context.Background()) }()
+			for !errors.Is(s.Offer(ended(t), 2), signals.ErrClosed) {
+				runtime.Gosched()
+			}
+		})
+	}}
+	done := make(chan error, 1)
+	go func() { done <- s.Offer(ctx, 3) }()
+	if err := await(t, done, "Offer"); !errors.Is(err, signals.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+	close(release)
+	if err := await(t, closed, "Close"); err != nil {
+		t.Error(err)
+	}
+}

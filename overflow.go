@@ -36,7 +36,8 @@ func (g *engine[T]) offer(ctx, forListeners context.Context, payload T, w *waite
 // offerGated is offer on a signal that may refuse. It is called with g.mu
 // held, and releases it.
 func (g *engine[T]) offerGated(ctx, forListeners context.Context, payload T, w *waiter) error {
-	if g.guarded && !g.closed { // the bus is closing
+	guarded := g.guarded
+	if guarded && !g.closed { // the bus is closing
 		g.mu.Unlock()
 		own := g.st.bus.runs()
 		g.mu.Lock()
@@ -49,15 +50,18 @@ func (g *engine[T]) offerGated(ctx, forListeners context.Context, payload T, w *
 	}
 	if g.full() && g.st.overflow == Block {
 		g.mu.Unlock()
-		inside := insideAny()
+		inside, ended := insideAny(), ctx.Err()
 		g.mu.Lock()
-		switch {
-		case g.closed || !g.full(): // it has changed meanwhile
-			if g.closed {
-				return g.refuse(ErrClosed)
-			}
+		switch { // it may have changed meanwhile
+		case g.closed:
+			return g.refuse(ErrClosed)
+		case g.guarded && !guarded:
+			return g.offerGated(ctx, forListeners, payload, w)
+		case !g.full():
 		case inside:
 			g.over++
+		case ended != nil:
+			return g.refuse(ended)
 		default:
 			return g.waitForRoom(ctx, forListeners, payload, w)
 		}
@@ -85,9 +89,6 @@ func (g *engine[T]) refuse(why error) error {
 // waitForRoom queues an emission until there is room, ctx ends, or the signal
 // is closed. It is called with g.mu held, and releases it.
 func (g *engine[T]) waitForRoom(ctx, forListeners context.Context, payload T, w *waiter) error {
-	if err := ctx.Err(); err != nil {
-		return g.refuse(err)
-	}
 	q := &waiting[T]{ctx: forListeners, payload: payload, wait: w, outcome: make(chan error, 1)}
 	q.place = g.queue.PushBack(q)
 	g.unlock()
@@ -96,10 +97,11 @@ func (g *engine[T]) waitForRoom(ctx, forListeners context.Context, payload T, w 
 		return g.outcome(err)
 	case <-ctx.Done():
 	}
+	err := ctx.Err()
 	g.mu.Lock()
 	if q.place != nil { // still queued
 		g.queue.Remove(q.place)
-		return g.refuse(ctx.Err())
+		return g.refuse(err)
 	}
 	g.unlock()
 	return g.outcome(<-q.outcome) // just decided

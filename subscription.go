@@ -196,12 +196,14 @@ func (e *entry[T]) watch(h *handler[T]) {
 	for _, ctx := range h.until {
 		stop := context.AfterFunc(ctx, func() { e.unsubscribe() })
 		e.untilMu.Lock()
-		if e.gone {
-			stop()
-		} else {
+		gone := e.gone
+		if !gone {
 			e.stops = append(e.stops, stop)
 		}
 		e.untilMu.Unlock()
+		if gone {
+			stop()
+		}
 	}
 }
 
