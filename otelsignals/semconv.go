@@ -1,0 +1,104 @@
+package otelsignals
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/messagingconv"
+
+	"example.com/signals"
+)
+
+// All names that this module gives to OpenTelemetry: those of the semantic
+// conventions, whose version is in the imports, and behind them ours.
+const (
+	schemaURL = semconv.SchemaURL
+
+	keySystem        = semconv.MessagingSystemKey
+	keyDestination   = semconv.MessagingDestinationNameKey
+	keySubscription  = semconv.MessagingDestinationSubscriptionNameKey
+	keyOperation     = semconv.MessagingOperationNameKey
+	keyOperationType = semconv.MessagingOperationTypeKey
+	keyFunction      = semconv.CodeFunctionNameKey
+	keyErrorType     = semconv.ErrorTypeKey
+	keyStack         = semconv.ExceptionStacktraceKey
+
+	system         = "signals"
+	opEmit, opCall = "emit", "process" // messaging.operation.name, and spans' names begin with them
+
+	keyKind    = attribute.Key("signals.kind")          // sync, async or sharded
+	keyPayload = attribute.Key("signals.payload.type")  // such as shop.Order
+	keySite    = attribute.Key("signals.listener.site") // file:line of the registration
+
+	dropsName, dropsUnit, dropsHelp = "signals.drops", "{delivery}", "Deliveries that were dropped."
+)
+
+var (
+	typeSend    = semconv.MessagingOperationTypeSend
+	typeProcess = semconv.MessagingOperationTypeProcess
+
+	newEmitDuration = messagingconv.NewClientOperationDuration
+	newCallDuration = messagingconv.NewProcessDuration
+)
+
+// signalAttrs are those of emit spans and, the first four, of their metrics.
+func signalAttrs(s *signals.SignalInfo) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		keySystem.String(system), keyDestination.String(s.Name), keyOperation.String(opEmit), typeSend,
+		keyKind.String(string(s.Kind)), keyPayload.String(s.Payload),
+	}
+}
+
+// listenerAttrs are those of process spans and, the first five, of their
+// metrics.
+func listenerAttrs(l *signals.ListenerInfo) []attribute.KeyValue {
+	name := l.Key
+	if name == "" {
+		name = l.Listener
+	}
+	return []attribute.KeyValue{
+		keySystem.String(system), keyDestination.String(l.Signal.Name), keyOperation.String(opCall), typeProcess,
+		keySubscription.String(name),
+		keyFunction.String(l.Listener), keySite.String(l.Site), keyKind.String(string(l.Signal.Kind)),
+	}
+}
+
+const (
+	signalMetricAttrs   = 4
+	listenerMetricAttrs = 5
+)
+
+// boundaries of both histograms are those of the conventions, which begin at 5 ms,
+// and below them some for calls within a process.
+var boundaries = []float64{
+	1e-6, 5e-6, 25e-6, 1e-4, 5e-4, 0.001, 0.0025,
+	0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+}
+
+// errorType classes an error; there are few classes.
+func errorType(err error) attribute.KeyValue {
+	if f, ok := errors.AsType[*signals.ListenerError](err); ok {
+		err = f.Err // what failed, rather than that a listener did
+	}
+	class := ""
+	_, panicked := errors.AsType[*signals.PanicError](err)
+	switch {
+	case panicked:
+		class = "panic"
+	case errors.Is(err, signals.ErrGoexit):
+		class = "goexit"
+	case errors.Is(err, signals.ErrOverflow):
+		class = "overflow"
+	case errors.Is(err, signals.ErrClosed):
+		class = "closed"
+	case errors.Is(err, context.Canceled):
+		class = "canceled"
+	case errors.Is(err, context.DeadlineExceeded):
+		class = "timeout"
+	default:
+		return semconv.ErrorType(err)
+	}
+	return keyErrorType.String(class)
+}

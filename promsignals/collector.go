@@ -1,0 +1,192 @@
+package promsignals
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/signals"
+)
+
+// Signal is what a collector reads: every kind of signal, and wrappers that
+// pass its Stats on.
+type Signal interface {
+	Stats() signals.SignalStats
+}
+
+// Collector is a prometheus.Collector that reads Stats when it is scraped. It
+// may be registered with several registries.
+type Collector struct {
+	read  func() []signals.SignalStats // read only, as are the next three
+	fixed bool                         // the label signal is constant
+	limit int
+	descs descs
+
+	mu     sync.Mutex
+	series map[string]*series // by label value of the signal
+}
+
+var _ prometheus.Collector = (*Collector)(nil)
+
+// Other is the label of the sum of those listeners of a signal that have no
+// series of their own.
+const Other = "_other"
+
+// Option configures a collector.
+type Option func(*config)
+
+type config struct {
+	limit int
+	also  []Signal
+}
+
+// MaxListeners sets how many listeners of each signal have series of their own,
+// 20 without it. The others are summed into Other. With 0 all are.
+func MaxListeners(n int) Option {
+	if n < 0 {
+		panic(fmt.Sprintf("promsignals: MaxListeners(%d): want 0 or more", n))
+	}
+	return func(c *config) { c.limit = n }
+}
+
+// Also adds signals that are not on the bus to its collector: a registry
+// refuses collectors of a bus and of a signal beside each other.
+func Also(sigs ...Signal) Option {
+	return func(c *config) { c.also = append(c.also, sigs...) }
+}
+
+func configure(opts []Option) config {
+	c := config{limit: 20}
+	for _, o := range opts {
+		o(&c)
+	}
+	return c
+}
+
+// NewBusCollector returns a collector of all signals of a bus, those that join
+// later too. A registry takes one; for a second bus, wrap the registry with
+// prometheus.WrapRegistererWith and a label.
+func NewBusCollector(b *signals.Bus, opts ...Option) *Collector {
+	if b == nil {
+		panic("promsignals: NewBusCollector: the bus is nil")
+	}
+	c := configure(opts)
+	read := func() []signals.SignalStats {
+		all := b.Stats()
+		for _, s := range c.also {
+			all = append(all, s.Stats())
+		}
+		return all
+	}
+	return newCollector(read, nil, c.limit)
+}
+
+// NewSignalCollector returns a collector of one signal. A registry takes any
+// number of them, for signals of different names: a signal must have its name
+// by now. A sync signal should be signals.Counted.
+func NewSignalCollector(s Signal, opts ...Option) *Collector {
+	if s == nil {
+		panic("promsignals: NewSignalCollector: the signal is nil")
+	}
+	c := configure(opts)
+	if len(c.also) > 0 {
+		panic("promsignals: NewSignalCollector: Also is for the collector of a bus; make one collector for each signal")
+	}
+	labels := prometheus.Labels{"signal": valid(s.Stats().Name)}
+	return newCollector(func() []signals.SignalStats { return []signals.SignalStats{s.Stats()} }, labels, c.limit)
+}
+
+func newCollector(read func() []signals.SignalStats, fixed prometheus.Labels, limit int) *Collector {
+	return &Collector{read: read, fixed: fixed != nil, limit: limit, descs: describe(fixed), series: make(map[string]*series)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.descs.info
+	ch <- c.descs.duration
+	for _, ds := range [][]*prometheus.Desc{c.descs.signal, c.descs.listener} {
+		for _, d := range ds {
+			ch <- d
+		}
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range c.collect() {
+		ch <- m
+	}
+}
+
+// collect reads under the mutex, so that of two scrapes at once neither shows
+// the past.
+func (c *Collector) collect() (metrics []prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := make(map[string]*series)
+	for _, stats := range c.read() {
+		v := &view{SignalStats: stats, name: valid(stats.Name)}
+		for n := 2; seen[v.name] != nil; n++ {
+			v.name = fmt.Sprintf("%s#%d", valid(stats.Name), n)
+		}
+		s := c.series[v.name]
+		if s == nil {
+			s = newSeries()
+		}
+		seen[v.name] = s
+		metrics = c.signal(metrics, v, s)
+	}
+	c.series = seen
+	return metrics
+}
+
+// signal appends the metrics of one signal.
+func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series) []prometheus.Metric {
+	labels := func(more ...string) []string {
+		if c.fixed {
+			return more
+		}
+		return append([]string{v.name}, more...)
+	}
+	pending := v.Pending
+	for i := range v.Listeners {
+		pending = max(pending, v.Listeners[i].Lag)
+	}
+	v.oldest = s.marks.age(time.Now(), v.Emissions, pending)
+	for i := range v.Listeners {
+		v.oldest = max(v.oldest, v.Listeners[i].Running)
+	}
+	metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.info, gauge, 1, labels(string(v.Kind), valid(v.Payload))...))
+	for i, m := range signalMetrics {
+		if m.known == nil || m.known(v) {
+			metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.signal[i], m.kind, m.value(v), labels()...))
+		}
+	}
+	for _, l := range s.sort(v.Listeners, c.limit) {
+		own := labels(l.label)
+		for i, m := range listenerMetrics {
+			if m.known == nil || m.known(v) {
+				metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.listener[i], m.kind, m.value(&l.stats), own...))
+			}
+		}
+		if v.Counted {
+			metrics = append(metrics, histogram(c.descs.duration, &l.stats.Durations, own))
+		}
+	}
+	return metrics
+}
+
+// labelOf is what a listener is called.
+func labelOf(l *signals.ListenerStats) string {
+	if l.Key != "" {
+		return valid(l.Key)
+	}
+	return valid(l.Listener + " " + l.Site)
+}
+
+// valid makes a label value of a name: one that is not UTF-8 would spoil the
+// whole scrape.
+func valid(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }

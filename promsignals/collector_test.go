@@ -1,0 +1,5 @@
+package promsignals_test
+
+import (
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
+)
