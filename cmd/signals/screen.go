@@ -239,10 +239,11 @@ func (m *model) fits() int {
 // View draws the screen.
 func (m *model) View() tea.View {
 	lines := m.lines()
-	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, m.width, "…")
+	visible := make([]string, 0, m.height)
+	for _, line := range lines[:min(len(lines), m.height)] {
+		visible = append(visible, ansi.Truncate(line, m.width, "…"))
 	}
-	v := tea.NewView(strings.Join(lines[:min(len(lines), m.height)], "\n"))
+	v := tea.NewView(strings.Join(visible, "\n"))
 	v.AltScreen = true
 	return v
 }
