@@ -81,7 +81,7 @@ func (l *loop[T]) claim() bool {
 		l.over = g.closed
 		return false
 	}
-	l.cl = g.claim(r)
+	g.claim(r, &l.cl)
 	return true
 }
 

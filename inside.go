@@ -15,7 +15,8 @@ import (
 // idea of the gls package.
 //
 // From the outermost frame in: markTop, one frame for each digit of the id,
-// least significant first, markBase, then the listeners.
+// least significant first, markBase, then the listeners. The frames are small,
+// so that a worker fits into the stack that a goroutine begins with.
 
 // markTop calls fn below frames that spell id. Each frame must exist on the
 // stack: none of these functions may be inlined.
@@ -26,7 +27,7 @@ func markTop(id uint32, fn func()) { digits[id&15](id>>4, fn) }
 //go:noinline
 func markBase(fn func()) { fn() }
 
-//go:noinline
+// markNext is inlined into each of the digits.
 func markNext(rest uint32, fn func()) {
 	if rest == 0 {
 		markBase(fn)

@@ -327,16 +327,16 @@ func (g *engine[T]) rest() {
 	}
 }
 
-// claim takes the next positions of r, which has some. Those whose end must be
+// claim puts the next positions of r, which has some, into cl. Those whose end must be
 // known exactly take one at a time; a batch ends before every barrier, so that
 // Drain never waits for what came after it, and an emission of EmitWait is a
 // claim of its own.
-func (g *engine[T]) claim(r *reader[T]) claim[T] {
+func (g *engine[T]) claim(r *reader[T], cl *claim[T]) {
 	if r.maxLag > 0 {
 		g.trim(r)
 	}
 	g.follow(r)
-	cl := claim[T]{c: r.at, from: r.next, to: r.next + 1}
+	*cl = claim[T]{c: r.at, from: r.next, to: r.next + 1}
 	if r.batches {
 		cl.to = min(g.end, r.at.base+uint64(len(r.at.slots)))
 		for _, b := range g.barriers {
@@ -360,9 +360,8 @@ func (g *engine[T]) claim(r *reader[T]) claim[T] {
 	r.next = cl.to
 	cl.c.claims++
 	g.claims++
-	r.claims = append(r.claims, cl)
+	r.claims = append(r.claims, *cl)
 	r.state.Store(cl.from << 1)
-	return cl
 }
 
 // finish ends a claim. Positions before at have been run, with that many

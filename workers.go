@@ -236,6 +236,10 @@ type worker[T any] struct {
 	at    uint64 // position under way
 	calls uint64 // of this claim that have come to an end
 	err   error  // a failure, while its handler runs, and then for the EmitWait
+
+	running bool  // in run
+	gone    bool  // the listener has been removed before position at
+	failure error // of position at
 }
 
 // work is the life of a worker.
@@ -254,8 +258,8 @@ func (g *engine[T]) work() {
 func (w *worker[T]) serve() {
 	g := w.g
 	for r := g.next(); r != nil; r = g.next() {
-		w.r, w.cl, w.calls, w.err = r, g.claim(r), 0, nil
-		w.at = w.cl.from
+		g.claim(r, &w.cl)
+		w.r, w.at, w.calls, w.err = r, w.cl.from, 0, nil
 		if r.conc > 1 {
 			g.enlist(r) // for other workers
 		}
@@ -343,88 +347,93 @@ func (w *worker[T]) drain() {
 	hk := g.st.hooks(delivering)
 	bare := len(hk) == 0 && r.bare
 	for w.at < w.cl.to {
-		var gone bool
-		var err error
+		w.gone, w.failure = false, nil
 		timed := timing != nil && w.at%sampleEvery == 0
 		switch {
 		case !bare || timed:
-			gone, err = w.runObserved(c, hk, timed)
+			w.runObserved(c, hk, timed)
 		case timing == nil:
-			gone, err = w.run(c, r.h, w.cl.to)
+			w.run(c, r.h, w.cl.to)
 		default: // to the next that is timed
-			gone, err = w.run(c, r.h, min(w.cl.to, (w.at/sampleEvery+1)*sampleEvery))
+			w.run(c, r.h, min(w.cl.to, (w.at/sampleEvery+1)*sampleEvery))
 		}
-		if gone {
+		if w.gone {
 			return
 		}
-		if err != nil {
-			w.failed(&c.slots[w.at-c.base], err)
+		if w.failure != nil {
+			w.failed(&c.slots[w.at-c.base], w.failure)
 			w.at++
 		}
 	}
 }
 
-// run calls the listener for one position after the other, until position to
-// or a failure; w.at is then that position. It reports whether the listener
-// has been removed before position w.at. This is the hot loop.
-func (w *worker[T]) run(c *chunk[T], h *handler[T], to uint64) (gone bool, err error) {
-	r, from, over := w.r, w.at, false
-	defer func() {
-		if !over { // a panic, or Goexit, which passes through
-			w.at = r.underway(&w.cl)
-			w.calls += w.at - from + 1
-			if v := recover(); v != nil {
-				err = newPanicError(v)
-			}
-		}
-	}()
-	slots := c.slots[from-c.base : to-c.base]
-	ran := len(slots)
+// run calls the listener for one position after the other, from w.at to
+// position to, until a failure or until it has been removed. This is the hot
+// loop.
+func (w *worker[T]) run(c *chunk[T], h *handler[T], to uint64) {
+	w.running = true
+	defer w.ran()
+	r, slots := w.r, c.slots[w.at-c.base:to-c.base]
+	n := len(slots)
 	if plain := h.plain; plain != nil {
 		for i := range slots {
-			if gone = !r.begin(); gone {
-				ran = i
+			if !r.begin() {
+				n, w.gone = i, true
 				break
 			}
 			plain(slots[i].ctx, slots[i].payload)
 		}
 	} else {
 		for i := range slots {
-			if gone = !r.begin(); gone {
-				ran = i
+			if !r.begin() {
+				n, w.gone = i, true
 				break
 			}
-			if err = h.fails(slots[i].ctx, slots[i].payload); err != nil {
-				ran = i
+			if w.failure = h.fails(slots[i].ctx, slots[i].payload); w.failure != nil {
+				n = i
 				w.calls++
 				break
 			}
 		}
 	}
-	w.at = from + uint64(ran)
-	w.calls += uint64(ran)
-	over = true
-	return gone, err
+	w.running = false
+	w.at += uint64(n)
+	w.calls += uint64(n)
+}
+
+// ran ends a run that a panic has ended, or a Goexit, which goes on.
+func (w *worker[T]) ran() {
+	if !w.running {
+		return
+	}
+	w.running = false
+	at := w.r.underway(&w.cl)
+	w.calls += at - w.at + 1
+	w.at = at
+	if v := recover(); v != nil {
+		w.failure = newPanicError(v)
+	}
 }
 
 // runObserved is run for one position, with options and observers, or timed. A
 // Once listener whose call another emission has got counts as removed.
-func (w *worker[T]) runObserved(c *chunk[T], hk hooks, timed bool) (gone bool, err error) {
-	r := w.r
-	if !r.begin() {
-		return true, nil
+func (w *worker[T]) runObserved(c *chunk[T], hk hooks, timed bool) {
+	e := w.r.e
+	if !w.r.begin() {
+		w.gone = true
+		return
 	}
 	sl := &c.slots[w.at-c.base]
 	w.calls++
-	_, called, err := r.e.invoke(sl.ctx, r.h, sl.payload, hk, timed)
+	_, called, err := e.invoke(sl.ctx, w.r.h, sl.payload, hk, timed)
 	if !called {
 		w.calls--
-		gone = err == nil && (r.e.removed() || r.e.used.Load())
+		w.gone = err == nil && (e.removed() || e.used.Load())
 	}
-	if err == nil && !gone {
+	w.failure = err
+	if err == nil && !w.gone {
 		w.at++
 	}
-	return gone, err
 }
 
 // failed reports a failure, and keeps it for the EmitWait.
