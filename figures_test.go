@@ -59,6 +59,7 @@ type figure struct {
 	base, subject func() load
 	slice         time.Duration // how long one load runs before the other has its turn
 	turns         int           // of each load in one sample
+	ops           int           // operations in a slice, if it must be more than fits
 	measure       func(figure) measured
 }
 
@@ -82,9 +83,15 @@ func (f figure) long(slice time.Duration, turns int) figure {
 	return f
 }
 
+// many is for loads of which only a part is measured.
+func (f figure) many(ops, turns int) figure {
+	f.ops, f.turns = ops, turns
+	return f
+}
+
 func (f figure) ratio() measured {
 	base, subject := f.base(), f.subject()
-	nb, ns := fit(base, f.slice), fit(subject, f.slice)
+	nb, ns := max(fit(base, f.slice), f.ops), max(fit(subject, f.slice), f.ops)
 	type one struct{ base, subject, ratio float64 }
 	mid := func(all []one) one {
 		of := func(which func(one) float64) float64 {
@@ -151,14 +158,14 @@ func ratioRows(cancellable context.Context) []figure {
 		ratio("sync Emit, 2 emitters / 1", 0.65, onePlain, both(onePlain)),
 		ratio("sync Emit on a bus, 1 listener / a bare call", 8, bareCall, func() load { return syncEmit(1, onABus()) }),
 		ratio("sync Emit on a bus, 2 emitters / 1", 0.8, oneCounted, both(oneCounted)),
-		ratio("async Emit, held, 100 listeners / 1", 1.2, held(1, 1), held(100, 1)).long(ms, 100),
-		ratio("async Emit, held, 1,000 listeners / 1", 1.2, held(1, 1), held(1000, 1)).long(ms, 100),
-		ratio("async Emit, 1 listener / a send to a reader that keeps up", 0.6, channelKeptUp, held(1, 1)).long(ms, 100),
-		ratio("async Emit, 1 listener that keeps up / the same", 0, channelKeptUp, asyncKeptUp).long(ms, 100),
+		ratio("async Emit, held, 100 listeners / 1", 1.2, held(1, 1), held(100, 1)).many(8192, 20),
+		ratio("async Emit, held, 1,000 listeners / 1", 1.2, held(1, 1), held(1000, 1)).many(8192, 10),
+		ratio("async Emit, 1 listener / a send to a reader that keeps up", 0.6, channelKeptUp, held(1, 1)).many(8192, 50),
+		ratio("async Emit, 1 listener that keeps up / the same", 0, channelKeptUp, asyncKeptUp).many(8192, 50),
 		ratio("async end to end, 1 listener / a channel", 1/1.5, channelEndToEnd, of(asyncEndToEnd, 1)).long(4*ms, 40),
 		ratio("async end to end, 10 listeners / a bare loop", 1.6, each(10), of(asyncEndToEnd, 10)).long(4*ms, 40),
 		ratio("async end to end, 100 listeners / a bare loop", 1.1, each(100), of(asyncEndToEnd, 100)).long(8*ms, 40),
-		ratio("async Emit, held, 2 emitters / 1", 1.5, held(1, 1), held(1, 2)).long(ms, 100),
+		ratio("async Emit, held, 2 emitters / 1", 1.5, held(1, 1), held(1, 2)).many(16384, 50),
 		ratio("1 emission to 100 idle listeners / a goroutine each", 0.4, func() load { return goroutineEach(100) }, func() load { return fanOut(100) }),
 		ratio("adding 10,000 listeners / 1,000, while emitting", 15, func() load { return addWhileEmitting(1000, false).times(1000) }, func() load { return addWhileEmitting(10000, false).times(10000) }).long(ms, 5),
 	}

@@ -193,17 +193,16 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) {
 	defer recoverTo(&err)
 	canEnd := ctx.Done() != nil
-	for i, fn := range l.fails {
-		at = i
+	for plain, fails := l.plain, l.fails; at < len(fails); at++ {
 		if canEnd {
-			if err = ctx.Err(); err != nil {
-				return at, err, true
+			if ended := ctx.Err(); ended != nil {
+				return at, ended, true
 			}
 		}
-		if fn == nil {
-			l.plain[i](ctx, payload)
-		} else if err = fn(ctx, payload); err != nil {
-			return at, err, false
+		if fn := fails[at]; fn == nil {
+			plain[at](ctx, payload)
+		} else if failure := fn(ctx, payload); failure != nil {
+			return at, failure, false
 		}
 	}
 	return at, nil, false
