@@ -18,7 +18,7 @@ import (
 )
 
 func TestDoctorFindsAStuckListener(t *testing.T) {
-	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	var r result
 	eventually(t, "doctor finds the stuck listener", func() bool {
 		r = command(t, "doctor", "-wait", "0s", "-stacks", url)
@@ -40,7 +40,7 @@ func TestDoctorFindsAStuckListener(t *testing.T) {
 }
 
 func TestDoctorSaysJSON(t *testing.T) {
-	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	eventually(t, "the diagnosis has the stuck listener", func() bool {
 		r := command(t, "doctor", "-wait", "0s", "-json", url)
 		var d inspector.Diagnosis
@@ -90,7 +90,7 @@ func TestDoctorWaits(t *testing.T) {
 }
 
 func TestGraphIsWrittenInTheFormatOfTheExtension(t *testing.T) {
-	url := serve(t, newShop(t).bus)
+	url := shop(t)
 	check := map[string]func(string) bool{
 		"wiring.svg":     isSVG,
 		"WIRING.SVG":     isSVG,
@@ -133,7 +133,7 @@ func isGraph(s string) bool {
 }
 
 func TestGraphOfSomeSignals(t *testing.T) {
-	url := serve(t, newShop(t).bus)
+	url := shop(t)
 	if r := command(t, "graph", "-format", "mmd", "-filter", "paid", url); !strings.Contains(r.stdout, "order.paid") || strings.Contains(r.stdout, "stock.reserved") {
 		t.Errorf("with -filter paid: %s%s", r.stdout, r.stderr)
 	}
@@ -154,11 +154,11 @@ func TestGraphThatFailsWritesNothing(t *testing.T) {
 	if data, err := os.ReadFile(file); err != nil || string(data) != "old" {
 		t.Errorf("the file is now %q (%v)", data, err)
 	}
-	failsWith(t, []string{"graph", "-o", filepath.Join(file, "x.svg"), serve(t, newShop(t).bus)}, "x.svg")
+	failsWith(t, []string{"graph", "-o", filepath.Join(file, "x.svg"), shop(t)}, "x.svg")
 }
 
 func TestTopPrintsABlockEachInterval(t *testing.T) {
-	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	r := command(t, "top", "-n", "2", "-interval", "200ms", url)
 	if r.code != exitOK || r.stderr != "" {
 		t.Fatalf("exit code %d, %s", r.code, r.stderr)
@@ -188,7 +188,7 @@ func row(text, name string) []string {
 }
 
 func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
-	url := serve(t, newShop(t).bus, inspector.StuckAfter(time.Millisecond))
+	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	var text string
 	eventually(t, "top shows the trouble", func() bool {
 		text = command(t, "top", "-n", "1", url).stdout
@@ -211,7 +211,7 @@ func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
 }
 
 func TestTopSortsFiltersAndLimits(t *testing.T) {
-	url := serve(t, newShop(t).bus)
+	url := shop(t)
 	names := func(args ...string) (found []string) {
 		for line := range strings.Lines(command(t, append([]string{"top", "-n", "1", "-listeners", "none", url}, args...)...).stdout) {
 			if name, _, _ := strings.Cut(line, " "); strings.Contains(name, ".") {

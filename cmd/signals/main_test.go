@@ -140,35 +140,29 @@ func quietBus() *signals.Bus {
 	return signals.NewBus(signals.OnFailure(func(context.Context, signals.Failure) {}))
 }
 
-// A shop has a signal in order, one with a listener that fails, one that
-// nobody listens to, and one with a stuck listener.
-type shop struct {
-	bus                         *signals.Bus
-	placed, paid, mailed, stuck *signals.AsyncSignal[int]
-}
-
-func newShop(t *testing.T) *shop {
+// shop serves the inspector of four signals: one in order, one with a listener
+// that fails, one that nobody listens to, and one with a stuck listener. Ten
+// emissions of each are made when the inspector is there to see them.
+func shop(t *testing.T, opts ...inspector.Option) (url string) {
 	t.Helper()
-	s := &shop{bus: quietBus()}
-	made := func(name string) *signals.AsyncSignal[int] {
-		return signals.New[int](signals.Name(name), signals.OnBus(s.bus))
-	}
-	s.placed, s.paid, s.mailed, s.stuck = made("order.placed"), made("order.paid"), made("order.mailed"), made("stock.reserved")
-	s.placed.AddListener(func(context.Context, int) {}, "log")
-	s.paid.AddListenerWithErr(func(context.Context, int) error { return errors.New("declined") }, "gateway")
+	bus := quietBus()
+	made := func(name string) *signals.AsyncSignal[int] { return signals.Topic[int](bus, name) }
+	placed, paid, mailed, stock := made("order.placed"), made("order.paid"), made("order.mailed"), made("stock.reserved")
+	placed.AddListener(func(context.Context, int) {}, "log")
+	paid.AddListenerWithErr(func(context.Context, int) error { return errors.New("declined") }, "gateway")
 	release := make(chan struct{})
-	s.stuck.AddListener(func(context.Context, int) { waitFor(release) }, "warehouse")
+	stock.AddListener(func(context.Context, int) { waitFor(release) }, "warehouse")
 	t.Cleanup(func() {
 		close(release)
-		_ = s.bus.Close(context.Background())
+		_ = bus.Close(context.Background())
 	})
+	url = serve(t, bus, opts...)
 	for i := range 10 {
-		s.placed.Emit(t.Context(), i)
-		s.paid.Emit(t.Context(), i)
-		s.mailed.Emit(t.Context(), i)
-		s.stuck.Emit(t.Context(), i)
+		for _, s := range []*signals.AsyncSignal[int]{placed, paid, mailed, stock} {
+			s.Emit(t.Context(), i)
+		}
 	}
-	return s
+	return url
 }
 
 // waitFor is what the stack of a stuck listener shows.

@@ -60,8 +60,8 @@ func took(seconds float64) string {
 func ago(seconds float64) string {
 	d := time.Duration(min(seconds, 1e9) * float64(time.Second))
 	switch {
-	case d < 10*time.Second:
-		return three(d.Seconds()) + "s"
+	case seconds < 9.95:
+		return took(seconds)
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%ds", d/time.Second)
 	case d < 2*time.Hour:
