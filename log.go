@@ -2,6 +2,7 @@ package signals
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -688,6 +689,11 @@ func (r *reader[T]) quiet(ctx context.Context) error {
 	case <-q:
 		return nil
 	case <-ctx.Done():
+		r.g.mu.Lock()
+		if i := slices.Index(r.quieted, q); i >= 0 {
+			r.quieted = slices.Delete(r.quieted, i, i+1)
+		}
+		r.g.mu.Unlock()
 		return &opError{"wait for a listener of", r.g.st.info().Name, ctx.Err()}
 	}
 }
