@@ -47,7 +47,7 @@
 // registered in a loop without keys, are summed into one. Of each signal the
 // first 20 listeners have series of their own ([MaxListeners]); the rest are summed
 // into one called [Other]. A listener does not move between the two while it
-// lives, and no counter goes back because a listener of a sum was removed.
+// lives, and no counter of a sum goes back because a listener was removed.
 //
 // Names of signals are not bounded: do not make names out of data.
 //
