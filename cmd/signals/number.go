@@ -61,7 +61,7 @@ func ago(seconds float64) string {
 	d := time.Duration(min(seconds, 1e9) * float64(time.Second))
 	switch {
 	case seconds < 9.95:
-		return took(seconds)
+		return three(max(seconds, 0)) + "s"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%ds", d/time.Second)
 	case d < 2*time.Hour:

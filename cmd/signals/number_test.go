@@ -22,7 +22,7 @@ func TestNumbersAreBrief(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		0: "·", 700 * time.Millisecond: "700ms", 3 * time.Second: "3s", 42 * time.Second: "42s", 119 * time.Second: "119s",
+		0: "0s", 700 * time.Millisecond: "0.7s", 3 * time.Second: "3s", 42 * time.Second: "42s", 119 * time.Second: "119s",
 		2 * time.Minute: "2m", 3 * time.Hour: "3h", 100 * time.Hour: "4d", 1 << 62: "11574d",
 	} {
 		if got := ago(d.Seconds()); got != want {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,11 +21,13 @@ import (
 
 // terminal is a program that runs in one.
 type terminal struct {
-	t      *testing.T
-	screen *vt.SafeEmulator
-	file   *os.File // the program's other side
-	cmd    *exec.Cmd
-	ended  chan error
+	t     *testing.T
+	file  *os.File // the program's other side
+	cmd   *exec.Cmd
+	ended chan struct{}
+
+	mu     sync.Mutex // over screen, but for the answers that are read from it
+	screen *vt.Emulator
 }
 
 func startTerminal(t *testing.T, args ...string) *terminal {
@@ -35,28 +38,45 @@ func startTerminal(t *testing.T, args ...string) *terminal {
 	if err != nil {
 		t.Skipf("this test needs a pseudo-terminal: %v", err)
 	}
-	term := &terminal{t: t, screen: vt.NewSafeEmulator(80, 24), file: file, cmd: cmd, ended: make(chan error, 1)}
-	go func() { _, _ = io.Copy(file, term.screen) }() // what a terminal answers
-	drawn := make(chan struct{})
+	term := &terminal{t: t, file: file, cmd: cmd, ended: make(chan struct{}), screen: vt.NewEmulator(80, 24)}
+	answered, drawn := make(chan struct{}), make(chan struct{})
 	go func() {
-		_, _ = io.Copy(term.screen, file)
+		_, _ = io.Copy(file, term.screen)
+		close(answered)
+	}()
+	go func() {
+		_, _ = io.Copy(term, file)
 		close(drawn)
 	}()
 	go func() {
-		err := cmd.Wait()
+		_ = cmd.Wait()
 		<-drawn
-		term.ended <- err
+		close(term.ended)
 	}()
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the screen:\n%s", term.text())
+		}
 		_ = cmd.Process.Kill()
+		<-term.ended
 		_ = file.Close()
-		_ = term.screen.Close()
+		_ = term.screen.InputPipe().(io.Closer).Close()
+		<-answered
 	})
 	return term
 }
 
+// Write draws what the program writes.
+func (term *terminal) Write(p []byte) (int, error) {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.screen.Write(p)
+}
+
 // text is what the screen shows.
 func (term *terminal) text() string {
+	term.mu.Lock()
+	defer term.mu.Unlock()
 	var b strings.Builder
 	for y := range term.screen.Height() {
 		for x := range term.screen.Width() {
@@ -71,6 +91,23 @@ func (term *terminal) text() string {
 	return b.String()
 }
 
+// fullScreen reports whether the program uses the alternate screen.
+func (term *terminal) fullScreen() bool {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.screen.IsAltScreen()
+}
+
+func (term *terminal) resize(columns, lines int) {
+	term.t.Helper()
+	term.mu.Lock()
+	term.screen.Resize(columns, lines)
+	term.mu.Unlock()
+	if err := pty.Setsize(term.file, &pty.Winsize{Cols: uint16(columns), Rows: uint16(lines)}); err != nil {
+		term.t.Fatal(err)
+	}
+}
+
 func (term *terminal) press(keys string) {
 	term.t.Helper()
 	if _, err := io.WriteString(term.file, keys); err != nil {
@@ -81,12 +118,7 @@ func (term *terminal) press(keys string) {
 // shows waits until the screen is as it should be.
 func (term *terminal) shows(what string, is func(string) bool) {
 	term.t.Helper()
-	deadline := time.Now().Add(patient)
-	for tick := time.NewTicker(10 * time.Millisecond); !is(term.text()); <-tick.C {
-		if time.Now().After(deadline) {
-			term.t.Fatalf("no %s:\n%s", what, term.text())
-		}
-	}
+	eventually(term.t, "the screen has "+what, func() bool { return is(term.text()) })
 }
 
 func (term *terminal) has(words ...string) {
@@ -98,7 +130,7 @@ func (term *terminal) has(words ...string) {
 
 func (term *terminal) lacks(words string) {
 	term.t.Helper()
-	term.shows("screen without "+words, func(s string) bool { return !strings.Contains(s, words) })
+	term.shows("nothing of "+words, func(s string) bool { return !strings.Contains(s, words) })
 }
 
 // ends waits for the end of the program, which leaves the terminal as it was.
@@ -112,7 +144,7 @@ func (term *terminal) ends(code int) {
 	if got := term.cmd.ProcessState.ExitCode(); got != code {
 		term.t.Errorf("exit code %d, want %d:\n%s", got, code, term.text())
 	}
-	if term.screen.IsAltScreen() {
+	if term.fullScreen() {
 		term.t.Error("the alternate screen stays")
 	}
 }
@@ -121,7 +153,7 @@ func TestTopInATerminal(t *testing.T) {
 	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	term := startTerminal(t, "top", "-interval", "200ms", url)
 	term.has("signals  http://127.0.0.1", "4 signals, 3 listeners", "order.placed", "warehouse", "stuck", "failing", "q quit")
-	if !term.screen.IsAltScreen() {
+	if !term.fullScreen() {
 		t.Error("it does not use the alternate screen")
 	}
 	t.Logf("at 80 columns:\n%s", term.text())
@@ -151,10 +183,7 @@ func TestTopInATerminal(t *testing.T) {
 	term.press(" ")
 	term.lacks("PAUSED")
 
-	term.screen.Resize(60, 12)
-	if err := pty.Setsize(term.file, &pty.Winsize{Cols: 60, Rows: 12}); err != nil {
-		t.Fatal(err)
-	}
+	term.resize(60, 12)
 	term.shows("footer in the last of 12 lines", func(s string) bool {
 		return strings.HasPrefix(strings.Split(s, "\n")[11], "q quit")
 	})
