@@ -23,7 +23,7 @@ func skipUnderRace(t *testing.T) {
 // order is a payload of some size.
 type order struct {
 	id    string
-	lines [5]int
+	lines [6]int
 }
 
 // syncSignals are sync signals that must not allocate, whatever their options.
@@ -74,7 +74,7 @@ func count(_ context.Context, o order) error {
 
 func expectNoAllocs(t *testing.T, s *signals.SyncSignal[order], ctx context.Context) { //nolint:revive // t goes first
 	t.Helper()
-	o := order{id: "A-1", lines: [5]int{1, 2, 3}}
+	o := order{id: "A-1", lines: [6]int{1, 2, 3}}
 	for name, emit := range map[string]func(){
 		"Emit":        func() { s.Emit(ctx, o) },
 		"Emit, nil":   func() { s.Emit(nil, o) }, //nolint:staticcheck // allowed, and documented
