@@ -29,6 +29,21 @@ FIGURES ?= .
 figures:
 	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
 
+## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
+peers:
+	cd bench && GOWORK=off go run ./cmd/report $(ARGS)
+
+## profile: where the time of the benchmark end to end goes (PROFILE=1_listener)
+PROFILE ?= 100_listeners
+profile:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	top() { go tool pprof -top -nodecount 10 "$$@" "$$dir/test" "$$dir/cpu" 2>/dev/null | sed 's/\[go\.shape\.[^]]*\]/[T]/'; } && \
+	share() { top -focus "$$1" | sed -n 's/^Showing nodes .* \([0-9.]*%\) of .*/\1/p'; } && \
+	go test -run '^$$' -bench '^BenchmarkAsyncEndToEnd$$/^$(PROFILE)$$' -skip '/./.' -benchtime 4s -cpuprofile "$$dir/cpu" -o "$$dir/test" . && \
+	top && \
+	echo "in the listeners: $$(share 'totals\.func')" && \
+	echo "in the garbage collector and the allocator: $$(share '^runtime\.(gc|bgsweep|bgscavenge|mallocgc)')"
+
 ## fmt: format all Go files
 fmt:
 	git ls-files -z '*.go' | xargs -0 gofmt -w
@@ -57,4 +72,4 @@ ci:
 module:
 	@go run ./internal/repo/rename '$(MODULE)'
 
-.PHONY: help test race cover bench figures fmt vet lint api docs ci module
+.PHONY: help test race cover bench figures peers profile fmt vet lint api docs ci module
