@@ -29,6 +29,7 @@ FIGURES ?= .
 figures:
 	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
 
+<<<<<<< HEAD
 ## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
 peers:
 	cd bench && GOWORK=off go run ./cmd/report $(ARGS)
@@ -43,6 +44,12 @@ profile:
 	top && \
 	echo "in the listeners: $$(share 'totals\.func')" && \
 	echo "in the garbage collector and the allocator: $$(share '^runtime\.(gc|bgsweep|bgscavenge|mallocgc)')"
+=======
+## soak: let listeners of every sort come and go for SOAK=10m
+SOAK ?= 10m
+soak:
+	go test -run '^TestSoak$$' -soak $(SOAK) -timeout 0 -v .
+>>>>>>> bd7cbf6 (make soak; a minute of it in CI)
 
 ## fmt: format all Go files
 fmt:
@@ -72,4 +79,4 @@ ci:
 module:
 	@go run ./internal/repo/rename '$(MODULE)'
 
-.PHONY: help test race cover bench figures peers profile fmt vet lint api docs ci module
+.PHONY: help test race cover bench figures peers profile soak fmt vet lint api docs ci module
