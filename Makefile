@@ -29,7 +29,6 @@ FIGURES ?= .
 figures:
 	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
 
-<<<<<<< HEAD
 ## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
 peers:
 	cd bench && GOWORK=off go run ./cmd/report $(ARGS)
@@ -44,12 +43,11 @@ profile:
 	top && \
 	echo "in the listeners: $$(share 'totals\.func')" && \
 	echo "in the garbage collector and the allocator: $$(share '^runtime\.(gc|bgsweep|bgscavenge|mallocgc)')"
-=======
+
 ## soak: let listeners of every sort come and go for SOAK=10m
 SOAK ?= 10m
 soak:
 	go test -run '^TestSoak$$' -soak $(SOAK) -timeout 0 -v .
->>>>>>> bd7cbf6 (make soak; a minute of it in CI)
 
 ## fmt: format all Go files
 fmt:
