@@ -7,7 +7,7 @@ import "github.com/ethereum/go-ethereum/event"
 // on it and on an end, and Send from anywhere.
 //
 // Not equal: Send handles one event at a time and returns when it is in
-// every buffer: a slow subscriber holds up all. Sends and selects go through
+// every buffer: a slow subscriber holds up all. It sends by
 // reflection. What handles an event is the subscriber's own goroutine, so that
 // panics are its own affair. No context is handed on.
 

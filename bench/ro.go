@@ -8,8 +8,8 @@ import "github.com/samber/ro"
 //
 // Not equal: the observers are called in no particular order, with a lock of
 // the subject held: an observer must not publish to it. Behind ObserveOn what
-// waits is bounded, and a slow observer holds up all. A panic is recovered, and
-// goes to the observer's own OnError, after which that observer gets no more.
+// waits is bounded, and a slow observer holds up all. A panic is recovered, as
+// with signals, and goes to the observer's OnError, which OnNext leaves empty.
 // A context is handed on. Streams with operators are what ro is for; nothing
 // here uses them.
 
@@ -19,7 +19,7 @@ func roSubject() Peer {
 	return Peer{
 		Name: "ro", Module: roModule, Setup: "PublishSubject",
 		Inline: true, Ordered: true,
-		Unequal: "calls under a lock: an observer must not publish; a panic ends its observer",
+		Unequal: "calls under a lock, in no particular order: an observer must not publish; panics are recovered",
 		Start: func(handlers []func(Event)) Bus {
 			return roWith(handlers, func(s ro.Observable[Event]) ro.Observable[Event] { return s })
 		},
@@ -30,8 +30,10 @@ func roObserveOn() Peer {
 	return Peer{
 		Name: "ro, ObserveOn", Module: roModule, Setup: "PublishSubject, ObserveOn(1024)",
 		Ordered: true,
-		Unequal: "bounded: a slow observer holds up all; a panic ends its observer",
-		Start:   func(handlers []func(Event)) Bus { return roWith(handlers, ro.ObserveOn[Event](queued)) },
+		Unequal: "bounded: a slow observer holds up all; panics are recovered",
+		Start: func(handlers []func(Event)) Bus {
+			return roWith(handlers, ro.ObserveOn[Event](queued))
+		},
 	}
 }
 

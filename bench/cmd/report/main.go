@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ func main() {
 		}
 	}
 	before := load()
+	wanted, _ := strconv.ParseFloat(before, 64)
 	results, err := measure(peers, plan)
 	if err != nil {
 		log.Fatal(err)
@@ -48,6 +50,7 @@ func main() {
 	r := report{
 		Machine: machine(),
 		Load:    fmt.Sprintf("%s before, %s after", before, load()),
+		Busy:    wanted > float64(runtime.GOMAXPROCS(0))/2,
 		Command: "go run ./cmd/report " + strings.Join(os.Args[1:], " "),
 		Date:    time.Now().UTC().Format(time.DateOnly),
 		Plan:    plan,

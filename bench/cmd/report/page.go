@@ -10,6 +10,7 @@ import (
 // report is what the page and the chart are made from.
 type report struct {
 	Machine, Load, Command, Date string
+	Busy                         bool // others used the machine
 	Plan                         plan
 	Results                      []result
 }
@@ -32,20 +33,24 @@ func between(page, table string) (string, error) {
 // table returns everything that stands between the markers.
 func (r report) table() string {
 	var b strings.Builder
+	busy := ""
+	if r.Busy {
+		busy = "Others used it at the same time: what needs all processors, and every p99.9, is\nworse here than on a machine that has nothing else to do.\n"
+	}
 	fmt.Fprintf(&b, `
 Measured on %s with
 
 `+"```sh\ncd bench && GOWORK=off %s\n```"+`
 
 on %s. Load of the machine (threads that wanted to run): %s.
-
+%s
 Nanoseconds per event, and the ratio to the signal of the same kind: of sync
 signals for what runs handlers where it publishes (marked *inline*), of async
 signals for the rest.
 
 | | end to end, 1 subscriber | 10 | 100 | publish alone, 1 | 100 | 2 publishers, 1 subscriber | allocations per event, 1 | 10 | 100 |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
-`, r.Date, strings.TrimSpace(r.Command), r.Machine, r.Load)
+`, r.Date, strings.TrimSpace(r.Command), r.Machine, r.Load, busy)
 	for _, one := range r.Results {
 		fmt.Fprintf(&b, "| %s |", name(one))
 		for _, s := range scenarios {

@@ -21,6 +21,7 @@ func made() report {
 	r := report{
 		Machine: "a processor, 2 processors, linux/amd64, go1.26",
 		Load:    "0.10 before, 2.00 after",
+		Busy:    true,
 		Command: "go run ./cmd/report",
 		Date:    "2026-01-02",
 		Plan:    plan{samples: 5, turns: 2, slice: time.Millisecond, paced: 10},
