@@ -2,6 +2,7 @@ package signals_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -281,4 +282,134 @@ func goroutineEach(listeners int) load {
 			ran.Wait()
 		}
 	})
+}
+
+// BenchmarkOptions: end to end with options that change how emissions are
+// claimed, per emission; against the signal without them.
+func BenchmarkOptions(b *testing.B) {
+	bench(b, "10_listeners/none", asyncEndToEnd(10))
+	bench(b, "10_listeners/MaxWorkers_1", asyncEndToEnd(10, signals.MaxWorkers(1)))
+	bench(b, "10_listeners/Capacity_1024", asyncEndToEnd(10, signals.Capacity(1024, signals.Block)))
+	bench(b, "10_listeners/SlowAfter", asyncEndToEnd(10, signals.SlowAfter(time.Second)))
+	for _, shards := range []int{1, 4} {
+		s := signals.NewSharded[tick](shards, nil)
+		for _, fn := range totalsOnShards(10) {
+			s.AddListener(fn)
+		}
+		bench(b, fmt.Sprintf("10_listeners/%d_shards", shards), timed(func(n int) {
+			for range n {
+				s.Emit(bg, aTick)
+			}
+			emptied(s)
+		}))
+	}
+}
+
+// totalsOnShards returns listeners that may run on several shards at once.
+func totalsOnShards(n int) []func(context.Context, tick) {
+	fns := make([]func(context.Context, tick), n)
+	for i := range fns {
+		var total atomic.Uint64
+		fns[i] = func(_ context.Context, t tick) { total.Add(t.size) }
+	}
+	return fns
+}
+
+// BenchmarkAsyncPayload: what it costs to hand over something large, by value
+// and by pointer, to ten listeners, end to end.
+func BenchmarkAsyncPayload(b *testing.B) {
+	type large [1024]byte
+	bench(b, "1KB_value", emitsAndDrains(asyncWith(10, ignore[large]), large{}))
+	bench(b, "1KB_value/bare_loop", bareLoop(10, ignore[large], large{}))
+	bench(b, "1KB_pointer", emitsAndDrains(asyncWith(10, ignore[*large]), &large{}))
+	bench(b, "1KB_pointer/bare_loop", bareLoop(10, ignore[*large], &large{}))
+}
+
+func emitsAndDrains[T any](s *signals.AsyncSignal[T], payload T) load {
+	return func(n int) time.Duration {
+		return rounds(n, 2*roundSize, timed(func(n int) {
+			for range n {
+				s.Emit(bg, payload)
+			}
+			emptied(s)
+		}))
+	}
+}
+
+// BenchmarkAsyncContext: an emission whose context can be cancelled, against
+// one whose context cannot.
+func BenchmarkAsyncContext(b *testing.B) {
+	for name, ctx := range map[string]context.Context{"cancellable": b.Context(), "background": bg} {
+		s := asyncWith(1, ignoreTick)
+		bench(b, name, func(n int) time.Duration {
+			return rounds(n, 2*roundSize, timed(func(n int) {
+				for range n {
+					s.Emit(ctx, aTick)
+				}
+				emptied(s)
+			}))
+		})
+	}
+}
+
+// BenchmarkSleepers: listeners that sleep for 100 microseconds, one call at a
+// time and eight at once; per emission.
+func BenchmarkSleepers(b *testing.B) {
+	for _, n := range []int{1, 8} {
+		s := signals.New[tick]()
+		s.Subscribe(func(context.Context, tick) error { time.Sleep(100 * time.Microsecond); return nil }, signals.Concurrency(n))
+		bench(b, fmt.Sprintf("Concurrency_%d", n), timed(func(n int) {
+			for range n {
+				s.Emit(bg, aTick)
+			}
+			emptied(s)
+		}))
+	}
+}
+
+// BenchmarkSlowAndFast: nine listeners that are quick beside one that takes
+// 10 microseconds: until the quick ones are through, per emission; against the
+// nine alone.
+func BenchmarkSlowAndFast(b *testing.B) {
+	for _, slow := range []int{0, 1} {
+		s := signals.New[tick]()
+		var quick sync.WaitGroup
+		for range 9 {
+			s.AddListener(func(context.Context, tick) { quick.Done() })
+		}
+		for range slow {
+			s.AddListener(func(context.Context, tick) {
+				for begun := time.Now(); time.Since(begun) < 10*time.Microsecond; {
+				}
+			})
+		}
+		bench(b, fmt.Sprintf("%d_slow", slow), func(n int) time.Duration {
+			defer emptied(s)
+			return rounds(n, 64, timed(func(n int) {
+				quick.Add(9 * n)
+				for range n {
+					s.Emit(bg, aTick)
+				}
+				quick.Wait()
+			}))
+		})
+	}
+}
+
+// BenchmarkTenMillion: ten million emissions to ten listeners: how much of the
+// time goes to the garbage collector, and what is allocated.
+func BenchmarkTenMillion(b *testing.B) {
+	if b.N == 1 && testing.Short() {
+		b.Skip("takes a second")
+	}
+	l := asyncEndToEnd(10)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		l(10_000_000)
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.NumGC-before.NumGC)/float64(b.N), "GCs/op")
+	b.ReportMetric(float64(after.PauseTotalNs-before.PauseTotalNs)/float64(b.N), "GC-pause-ns/op")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(b.N), "B/op")
 }
