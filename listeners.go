@@ -39,12 +39,13 @@ type snapshot[T any] struct {
 	// slow sends emissions through the loop that also serves options and
 	// observers, counts through the one that counts.
 	slow, counts bool
+	fast         bool // neither
 }
 
 // publish makes l the list. It must be called with b.mu held.
 func (b *baseSignal[T]) publish(l snapshot[T]) {
-	l.only = nil
-	if len(l.plain) == 1 && !l.slow && !l.counts {
+	l.fast, l.only = !l.slow && !l.counts, nil
+	if len(l.plain) == 1 && !l.slow {
 		l.only = l.plain[0]
 	}
 	b.list.Store(&l)

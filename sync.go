@@ -43,88 +43,36 @@ func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
 // goes to the failure handler, and the next listener is called. It takes no
 // lock and allocates nothing.
 func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
-	var h *halt[T]
-	for { // small enough to be inlined; only a panic makes it go round
-		if h = s.emit(ctx, payload, h); h == nil {
-			return
-		}
-	}
-}
-
-// halt is where an emission was ended by the panic of a listener. The frame
-// that recovers is gone by then, so Emit begins again with what is left.
-type halt[T any] struct {
-	l   *snapshot[T]
-	at  int
-	err *PanicError
-}
-
-// emit calls the only listener of a signal that has one: then the arguments
-// stay in registers.
-func (s *SyncSignal[T]) emit(ctx context.Context, payload T, h *halt[T]) (halted *halt[T]) {
 	l := s.list.Load()
-	switch {
-	case l == nil || l.slow || h != nil || ctx == nil:
-		return s.emitOther(ctx, payload, l, h)
-	case l.counts:
-		return s.emitCounted(ctx, payload, l)
-	case l.only == nil:
-		return l.emitAll(ctx, payload)
+	if l == nil || !l.fast || ctx == nil {
+		s.emitOther(ctx, payload, l)
+		return
 	}
-	returned := false
-	defer func() {
-		if !returned {
-			halted = l.halted(0, recover())
-		}
-	}()
-	l.only(ctx, payload)
-	returned = true
-	return nil
-}
-
-// emitAll calls the listeners, until one panics. This is the hot loop.
-func (l *snapshot[T]) emitAll(ctx context.Context, payload T) (halted *halt[T]) {
 	at := 0
 	defer func() {
 		if at >= 0 {
-			halted = l.halted(at, recover())
+			l.goOn(ctx, payload, at, recover())
 		}
 	}()
-	for plain := l.plain; at < len(plain); at++ {
+	if l.only != nil { // then the arguments stay in registers
+		l.only(ctx, payload)
+		at = -1
+		return
+	}
+	for plain := l.plain; at < len(plain); at++ { // the hot loop
 		plain[at](ctx, payload)
 	}
 	at = -1
-	return nil
 }
 
-// halted is nil for a Goexit, which goes on.
-func (l *snapshot[T]) halted(at int, panicked any) *halt[T] {
+// goOn reports that the listener at that index panicked, and calls those
+// behind it. A Goexit, which is no panic, passes through.
+func (l *snapshot[T]) goOn(ctx context.Context, payload T, at int, panicked any) {
 	if panicked == nil {
-		return nil
+		return
 	}
-	return &halt[T]{l, at, newPanicError(panicked)}
-}
-
-// emitOther does what is not so hot.
-func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *snapshot[T], h *halt[T]) *halt[T] {
-	switch {
-	case ctx == nil:
-		return s.emit(context.Background(), payload, h)
-	case h != nil:
-		h.l.rows[h.at].report(ctx, payload, h.err)
-		h.l.emitFrom(ctx, payload, h.at+1)
-	case l == nil:
-		s.touch()
-	default:
-		s.emitSlow(ctx, payload, l, stripeHere())
-	}
-	return nil
-}
-
-// emitFrom calls the listeners from index at on, one by one.
-func (l *snapshot[T]) emitFrom(ctx context.Context, payload T, at int) {
-	for ; at < len(l.rows); at++ {
-		r := l.rows[at]
+	l.rows[at].report(ctx, payload, newPanicError(panicked))
+	for _, r := range l.rows[at+1:] {
 		if _, err := r.h.call(ctx, payload); err != nil {
 			r.report(ctx, payload, err)
 		}
@@ -135,31 +83,59 @@ func (l *snapshot[T]) emitFrom(ctx context.Context, payload T, at int) {
 	}
 }
 
-// emitCounted is emitAll with counters. One emission of 64 goes the slow way,
+// emitOther is Emit for what is not so fast.
+func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *snapshot[T]) {
+	switch {
+	case l == nil:
+		s.touch()
+	case ctx == nil:
+		s.Emit(context.Background(), payload)
+	case l.slow:
+		s.emitSlow(ctx, payload, l, stripeHere())
+	default:
+		s.emitCounted(ctx, payload, l)
+	}
+}
+
+// emitCounted is Emit with counters. One emission of 64 goes the slow way,
 // which times the listeners.
-func (s *SyncSignal[T]) emitCounted(ctx context.Context, payload T, l *snapshot[T]) (halted *halt[T]) {
+func (s *SyncSignal[T]) emitCounted(ctx context.Context, payload T, l *snapshot[T]) {
 	st, k := s.conf.Load(), stripeHere()
 	emitted := st.emitted.at(k)
 	if st.watched.Load() || emitted.Load()%sampleEvery == 0 {
 		s.emitSlow(ctx, payload, l, k)
-		return nil
+		return
 	}
 	emitted.Add(1)
 	at := 0
 	defer func() {
-		if at < len(l.plain) {
-			if halted = l.halted(at, recover()); halted != nil {
-				l.rows[at].delivered.at(k).Add(1)
-				at++
-			}
+		if at >= 0 {
+			l.goOnCounted(ctx, payload, at, recover(), k)
 		}
-		st.delivered.at(k).Add(uint64(at))
 	}()
-	for ; at < len(l.plain); at++ {
-		l.plain[at](ctx, payload)
-		l.rows[at].delivered.at(k).Add(1)
+	n := len(l.plain)
+	if l.only != nil {
+		l.only(ctx, payload)
+		l.rows[0].delivered.at(k).Add(1)
+	} else {
+		for ; at < n; at++ {
+			l.plain[at](ctx, payload)
+			l.rows[at].delivered.at(k).Add(1)
+		}
 	}
-	return nil
+	at = -1
+	st.delivered.at(k).Add(uint64(n))
+}
+
+// goOnCounted counts what ran, a call that panicked as well, and goes on.
+func (l *snapshot[T]) goOnCounted(ctx context.Context, payload T, at int, panicked any, k uint64) {
+	r, ran := l.rows[at], at
+	if panicked != nil {
+		r.delivered.at(k).Add(1)
+		ran++
+	}
+	r.st.delivered.at(k).Add(uint64(ran))
+	l.goOn(ctx, payload, at, panicked)
 }
 
 // TryEmit calls the listeners in order and stops at the first failure, which
