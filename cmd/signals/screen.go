@@ -283,7 +283,7 @@ func (m *model) titleLine() string {
 	if m.last != nil {
 		when = m.last.Time.Local().Format("15:04:05")
 		if m.last.Interval > 0 {
-			when = "over " + took(m.last.Interval) + "  " + when
+			when = "over " + ago(m.last.Interval) + "  " + when
 		}
 	}
 	if m.paused {

@@ -149,7 +149,7 @@ func block(s *inspector.Snapshot, ask asking) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n%s", s.Time.Format(time.RFC3339), health(&s.Totals), totals(s))
 	if s.Interval > 0 {
-		fmt.Fprintf(&b, ", rates over %s", took(s.Interval))
+		fmt.Fprintf(&b, ", rates over %s", ago(s.Interval))
 	}
 	b.WriteByte('\n')
 	if len(s.Signals) > 0 {
