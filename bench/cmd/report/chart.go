@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"math"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -15,9 +17,10 @@ import (
 // chart draws the times end to end: a line for each peer, the first on top, and
 // a point for each number of subscribers.
 func (r report) chart() ([]byte, error) {
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
 	p := plot.New()
 	p.Title.Text = "From the first event published until the last is handled"
-	p.X.Label.Text = "nanoseconds per event (each step is ten times more)"
+	p.X.Label.Text = "nanoseconds per event, on a logarithmic scale; less is better"
 	p.X.Scale = plot.LogScale{}
 	p.X.Tick.Marker = plain{}
 	p.Title.Padding, p.X.Padding, p.Y.Padding = vg.Points(10), vg.Points(6), vg.Points(6)
@@ -58,17 +61,20 @@ func (r report) chart() ([]byte, error) {
 		p.Add(scatter)
 		p.Legend.Add(s.label, scatter)
 	}
-	// Room for the legend, above the uppermost line.
-	p.Y.Max = float64(len(names)) + 1.2
+	// Room for the legend above the uppermost line, and whole powers of ten.
+	p.Y.Min, p.Y.Max = -0.5, float64(len(names))+1
+	p.X.Min = math.Pow10(int(math.Floor(math.Log10(p.X.Min))))
+	p.X.Max = math.Pow10(int(math.Ceil(math.Log10(p.X.Max))))
 
-	c := vgsvg.New(vg.Points(760), vg.Points(float64(110+28*len(names))))
-	p.Draw(draw.New(c))
+	c := vgsvg.New(vg.Points(760), vg.Points(float64(130+26*len(names))))
+	p.Draw(draw.Crop(draw.New(c), vg.Points(12), vg.Points(-24), vg.Points(10), vg.Points(-10)))
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("chart: %w", err)
 	}
-	// For those who have not the fonts that it was drawn with.
-	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Serif"), []byte("font-family:Liberation Serif,Times New Roman,serif")), nil
+	// For those who have not the font that it was drawn with.
+	const family = "font-family:Liberation Sans"
+	return bytes.ReplaceAll(b.Bytes(), []byte(family), []byte(family+",Arial,sans-serif")), nil
 }
 
 // plain labels powers of ten as people write them.

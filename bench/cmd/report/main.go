@@ -30,7 +30,7 @@ func main() {
 	)
 	flag.DurationVar(&plan.slice, "slice", 20*time.Millisecond, "how long a peer runs before the next has its turn")
 	flag.IntVar(&plan.turns, "turns", 9, "how many turns each peer has in one of the five samples")
-	flag.IntVar(&plan.paced, "paced", 10000, "how many events each of the five samples of latency has")
+	flag.IntVar(&plan.paced, "paced", 2000, "how many events each of the 25 spans of latency has")
 	flag.IntVar(&plan.counted, "counted", 4096, "how many events allocations are counted of")
 	flag.Parse()
 

@@ -14,9 +14,13 @@ type plan struct {
 	samples int           // of which the median counts
 	turns   int           // of each peer in a sample, of which the median counts
 	slice   time.Duration // how long a turn takes
-	paced   int           // events of a sample of latency
+	paced   int           // events of a span of latency
 	counted int           // events of which allocations are counted
 }
+
+// spans of latency make a sample. They are short: when the whole process has to
+// wait for the processor, which takes milliseconds, that spoils a few of them.
+const spans = 5
 
 const pace = 100 * time.Microsecond // 10,000 events a second
 
@@ -204,7 +208,7 @@ func (r *result) count(events int) error {
 
 func delays(peers []bench.Peer, subscribers int, p plan) [][3]time.Duration {
 	samples := make([][][3]time.Duration, len(peers))
-	for range p.samples {
+	for range p.samples * spans {
 		for i, peer := range peers {
 			runtime.GC()
 			all := bench.Latency(peer, subscribers, p.paced, pace)

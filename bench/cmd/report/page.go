@@ -125,10 +125,10 @@ func digits(v float64) string {
 			s = s[:i] + "," + s[i:]
 		}
 		return s
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
 	case v == math.Trunc(v):
 		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
 }

@@ -134,7 +134,7 @@ func TestChartNamesEveryPeer(t *testing.T) {
 }
 
 func TestNumbersAreShort(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 1: "1", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 1234.5: "1,234", 1234567: "1,234,567"} {
+	for v, want := range map[float64]string{0: "0", 1: "1", 1.234: "1.23", 10: "10", 12.34: "12.3", 123.4: "123", 1234.5: "1,234", 1234567: "1,234,567"} {
 		if got := digits(v); got != want {
 			t.Errorf("%v: got %q, want %q", v, got, want)
 		}
