@@ -88,10 +88,10 @@ func add(sum, l *signals.ListenerStats) {
 
 // counters are the figures that only grow while a listener lives, but for the
 // sum of durations.
-func counters(l *signals.ListenerStats) []*uint64 {
-	all := []*uint64{&l.Deliveries, &l.Failures, &l.Panics, &l.Drops, &l.Durations.Count}
+func counters(l *signals.ListenerStats) (all [5 + signals.DurationBuckets]*uint64) {
+	n := copy(all[:], []*uint64{&l.Deliveries, &l.Failures, &l.Panics, &l.Drops, &l.Durations.Count})
 	for i := range l.Durations.Buckets {
-		all = append(all, &l.Durations.Buckets[i])
+		all[n+i] = &l.Durations.Buckets[i]
 	}
 	return all
 }
