@@ -31,16 +31,19 @@ const closeWithin = 30 * time.Second
 // answerWithin bounds how long it waits for the clients of its API before.
 const answerWithin = 10 * time.Second
 
-const usage = `usage: shop [-http ADDR] [-orders N] [-speed SPEED] [-seed N]
+const usage = `usage: shop [-http ADDR] [-orders N] [-speed SPEED] [-seed N] [-chaos]
        shop -replay FILE [-speed SPEED]
 
 Without -replay the shop opens: invented customers order, real ones can use the
-HTTP API, and a story of 20 seconds is told. On a terminal it then goes on until
-Ctrl-C.
+HTTP API, a page shows the signals at work, and a story of 20 seconds is told. On
+a terminal it then goes on until Ctrl-C.
 
-  -http ADDR     where the API listens (default 127.0.0.1:0, any free port)
+  -http ADDR     where page and API listen (default 127.0.0.1:0, any free port)
   -orders N      end after N invented orders
-  -seed N        invent others (default 1)
+  -seed N        invent others, and other failures of the payment gateway
+                 (default 1)
+  -chaos         add a listener that is stuck and one that is slow, for the page
+                 to find
   -replay FILE   replay a file with the columns of UCI Online Retail, plain or
                  gzip; - is standard input
   -speed SPEED   max, or a factor such as 1x or 1000x (default 1x; max for -replay)
@@ -56,6 +59,7 @@ type options struct {
 	replay string
 	speed  Speed
 	seed   uint64
+	chaos  bool
 }
 
 // Command is the program examples/shop and returns its exit code. Width is that
@@ -93,6 +97,7 @@ func parse(args []string) (options, error) {
 	fs.IntVar(&opts.orders, "orders", 0, "")
 	fs.StringVar(&opts.replay, "replay", "", "")
 	fs.Uint64Var(&opts.seed, "seed", 1, "")
+	fs.BoolVar(&opts.chaos, "chaos", false, "")
 	speed := fs.String("speed", "", "")
 	if err := fs.Parse(args); err != nil {
 		return opts, err
@@ -106,7 +111,7 @@ func parse(args []string) (options, error) {
 		if opts.replay == "" {
 			return opts, errors.New("-replay needs a file, or - for standard input")
 		}
-		for _, other := range []string{"http", "orders", "seed"} {
+		for _, other := range []string{"http", "orders", "seed", "chaos"} {
 			if given[other] {
 				return opts, fmt.Errorf("-%s makes no sense with -replay", other)
 			}
@@ -135,15 +140,28 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 		}
 		return 0, fmt.Errorf("cannot listen on %s: %w", opts.http, err)
 	}
+	gateway, err := OpenGateway(opts.seed)
+	if err != nil {
+		listener.Close()
+		return 0, fmt.Errorf("cannot open the payment gateway: %w", err)
+	}
+	defer gateway.Close()
 	s := New(Config{
 		Stock:   FullShelves(shelf),
 		Restock: shelf,
+		Gateway: gateway.URL(),
 		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
 		Notice:  func(text string) { screen.Printf("%s", text) },
 	})
 	stopHTTP := NewAPI(s).Serve(listener)
 	url := "http://" + dialable(listener.Addr())
-	screen.Printf("The shop is open at %s. Order something:\n", url)
+	screen.Printf("The shop is open. Its signals at work: %s/", url)
+	var chaos *Chaos
+	if opts.chaos {
+		chaos = StartChaos(s)
+		screen.Printf("Chaos: %s/signals/diagnosis finds a listener that is stuck and one that is slow.", url)
+	}
+	screen.Printf("Order something:\n")
 	screen.Printf("  curl -s %s/orders -d '%s'", url,
 		`{"country":"France","card":"4242424242424242","lines":[{"stock_code":"85123A","quantity":2}]}`)
 	screen.Printf("  curl -s %s/stats\n", url)
@@ -157,6 +175,9 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 	// From the outside in: no more requests, then no more emissions, and only
 	// when the departments are done, the figures.
 	screen.Printf("\nClosing: no more orders; the departments finish what was accepted.")
+	if chaos != nil {
+		chaos.Release()
+	}
 	httpErr := closing(answerWithin, stopHTTP)
 	busErr := closing(closeWithin, s.Close)
 	screen.Printf("Orders accepted: %d from the generator, %d from clients; %d refused; %d cancelled.",
@@ -165,13 +186,21 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 	if err := errors.Join(httpErr, busErr); err != nil {
 		return 0, err
 	}
+	if held, revenue := gateway.Balance(), s.Books.Totals().Revenue; !held.Equal(revenue) {
+		screen.Printf("THE GATEWAY HOLDS %s, the revenue is %s", FormatMoney(held, 2), FormatMoney(revenue, 2))
+		agreed = false
+	} else {
+		screen.Printf("The payment gateway holds %s, which is the revenue.", FormatMoney(held, 2))
+	}
 	if !agreed {
 		return ExitFailed, nil
 	}
 	return ExitOK, nil
 }
 
-// replayFile runs a file through a shop whose shelves never empty.
+// replayFile runs a file through a shop whose shelves never empty. Its payments
+// do not go to the gateway: what is in the books was paid long ago, and 20,000
+// requests would take longer than all the rest.
 func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Writer) (int, error) {
 	in, err := OpenInput(opts.replay)
 	if err != nil {

@@ -12,6 +12,10 @@ var (
 	ErrAlreadyCancelled = errors.New("the order is already cancelled")
 	ErrClosed           = errors.New("the shop is closed")
 	ErrDuplicateOrder   = errors.New("an order with this number exists already")
+
+	// ErrPaymentUnavailable: nobody could be asked. Nothing was charged, or it
+	// is about to be paid back.
+	ErrPaymentUnavailable = errors.New("no payment can be taken now")
 )
 
 // FieldError says which part of an order is wrong, in the words of the API.

@@ -7,19 +7,39 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"example.com/signals/inspector"
+	"example.com/signals/promsignals"
 )
 
-// API is the shop over HTTP: POST /orders, GET and DELETE /orders/{id}, GET /stats.
+// API is the shop over HTTP: POST /orders, GET and DELETE /orders/{id}, GET
+// /stats; beside it the inspector of its signals and their metrics.
 type API struct {
 	shop   *Shop
 	next   atomic.Int64 // number of the last order that came this way
 	opened time.Time
 	mux    *http.ServeMux
+	insp   *inspector.Inspector
 }
+
+// stuckAfter is when the inspector calls a listener stuck: later than the
+// printer of the story needs.
+const stuckAfter = 5 * time.Second
 
 // NewAPI serves s.
 func NewAPI(s *Shop) *API {
 	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux()}
+	a.insp = inspector.New(s.Signals.Bus, inspector.Title("Gift shop"), inspector.StuckAfter(stuckAfter),
+		// Not order.placed: those still have a card.
+		inspector.Payloads(20, "order.accepted", "order.cancelled", "health.checked", "audit"))
+	a.mux.Handle("/signals/", http.StripPrefix("/signals", a.insp))
+	a.mux.Handle("GET /{$}", http.RedirectHandler("/signals/", http.StatusFound))
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(promsignals.NewBusCollector(s.Signals.Bus))
+	a.mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	a.mux.HandleFunc("POST /orders", a.postOrder)
 	a.mux.HandleFunc("GET /orders/{id}", a.getOrder)
 	a.mux.HandleFunc("DELETE /orders/{id}", a.deleteOrder)
@@ -32,7 +52,7 @@ func NewAPI(s *Shop) *API {
 		})
 	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusNotFound, apiError{Error: "no such page; there are /orders, /orders/{id} and /stats"})
+		reply(w, http.StatusNotFound, apiError{Error: "no such page; there are /orders, /orders/{id}, /stats, /metrics and /signals/"})
 	})
 	return a
 }
@@ -140,6 +160,8 @@ func (a *API) fail(w http.ResponseWriter, err error, o *Order) {
 		reply(w, http.StatusNotFound, apiError{err.Error(), "id"})
 	case errors.Is(err, ErrAlreadyCancelled):
 		reply(w, http.StatusConflict, apiError{err.Error(), "id"})
+	case errors.Is(err, ErrPaymentUnavailable):
+		reply(w, http.StatusBadGateway, apiError{Error: err.Error()})
 	case errors.Is(err, ErrClosed):
 		reply(w, http.StatusServiceUnavailable, apiError{Error: err.Error()})
 	default:

@@ -26,6 +26,7 @@ func (a *API) Serve(l net.Listener) (stop func(ctx context.Context) error) {
 		MaxHeaderBytes:    16 << 10,
 		ConnState:         unused.track,
 	}
+	server.RegisterOnShutdown(a.insp.Close) // Shutdown would wait for the pages that are open
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	return func(ctx context.Context) error {

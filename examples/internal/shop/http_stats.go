@@ -11,6 +11,7 @@ type (
 		UptimeSeconds float64            `json:"uptime_seconds"`
 		Orders        ordersReply        `json:"orders"`
 		Revenue       Money              `json:"revenue"`
+		Payments      PaymentCounts      `json:"payments"`
 		Services      map[string]string  `json:"services"` // ok, or the problem
 		Metrics       map[string]float64 `json:"metrics"`
 		Chain         latencyReply       `json:"sync_chain"`
@@ -58,6 +59,7 @@ func (a *API) getStats(w http.ResponseWriter, _ *http.Request) {
 			Refused: s.Refused(), Cancelled: s.Cancellations(),
 		},
 		Revenue:  s.Books.Totals().Revenue,
+		Payments: s.PaymentCounts(),
 		Services: map[string]string{},
 		Metrics:  s.Gauges.Values(),
 		Chain:    newLatencyReply(s.Chain),

@@ -58,8 +58,8 @@ func TestOrderOverHTTP(t *testing.T) {
 	if status != 200 || orders["accepted"] != 1.0 || orders["clients"] != 1.0 || orders["cancelled"] != 1.0 || reply["revenue"] != "0" {
 		t.Errorf("GET /stats: %d %v", status, reply)
 	}
-	if list, _ := reply["signals"].([]any); len(list) != 9 {
-		t.Errorf("/stats knows %d signals, want 9", len(list))
+	if list, _ := reply["signals"].([]any); len(list) != 11 {
+		t.Errorf("/stats knows %d signals, want 11", len(list))
 	}
 	if status, reply, _ := call(t, api, "POST", "/orders", goodOrder); status != http.StatusServiceUnavailable {
 		t.Errorf("POST to a closed shop: %d %v", status, reply)
@@ -122,7 +122,7 @@ func TestWrongAddressIsSaidInJSON(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", "/", 404}, {"GET", "/orders/none", 404}, {"DELETE", "/orders/none", 404}, {"POST", "/order", 404},
+		{"GET", "/order", 404}, {"GET", "/orders/none", 404}, {"DELETE", "/orders/none", 404}, {"POST", "/order", 404},
 		{"GET", "/orders", 405}, {"PUT", "/orders/1", 405}, {"POST", "/stats", 405},
 	} {
 		status, reply, header := call(t, api, c.method, c.path, "")
@@ -132,6 +132,60 @@ func TestWrongAddressIsSaidInJSON(t *testing.T) {
 		if c.status == 405 && header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow", c.method, c.path)
 		}
+	}
+}
+
+// local makes a request as somebody on this machine would.
+func local(t testing.TB, h http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost"+path, http.NoBody)
+	r.RemoteAddr = "127.0.0.1:40000"
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestInspectorAndMetricsAreMounted(t *testing.T) {
+	s := opened(t, nil)
+	api := NewAPI(s)
+	defer api.insp.Close()
+	if _, err := s.Place(t.Context(), order("1")); err != nil {
+		t.Fatal(err)
+	}
+	if w := local(t, api, "/"); w.Code != http.StatusFound || w.Header().Get("Location") != "/signals/" {
+		t.Errorf("/: %d to %s", w.Code, w.Header().Get("Location"))
+	}
+	if w := local(t, api, "/signals/"); w.Code != 200 || !strings.Contains(w.Body.String(), "order.accepted") {
+		t.Errorf("/signals/: %d %s", w.Code, w.Body)
+	}
+	if w := local(t, api, "/metrics"); w.Code != 200 || !strings.Contains(w.Body.String(), `signals_emissions_total{signal="order.placed"} 1`) {
+		t.Errorf("/metrics: %d %s", w.Code, w.Body)
+	}
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/signals/", http.NoBody))
+	if w.Code != http.StatusForbidden {
+		t.Errorf("/signals/ from elsewhere: %d", w.Code)
+	}
+}
+
+func TestOpenPageDoesNotDelayClosing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := NewAPI(opened(t, nil)).Serve(l)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + l.Addr().String() + "/signals/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	// The stream would go on for ever.
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -93,6 +93,9 @@ func (s *Shop) Reconcile() []string {
 	expect("cancellations in the journal", s.Journal.Count("order.cancelled"), cancellations)
 	expect("customers registered", s.Analytics.registeredCount(), int64(s.Books.Totals().Customers))
 
+	payments := s.PaymentCounts()
+	expect("dead letters settled", payments.Settled, payments.Dead)
+
 	var byCountry, byProduct Money
 	for _, c := range s.Shipping.Countries() {
 		byCountry = byCountry.Add(c.Revenue)

@@ -38,6 +38,7 @@ func (s *Shop) WriteSummary(w io.Writer, final bool) (agreed bool) {
 	writeTop(w, "product", s.Inventory.Products())
 	s.writeSignals(w)
 	s.writeLatencies(w)
+	s.writePayments(w)
 	if !final {
 		return true
 	}
@@ -106,6 +107,15 @@ func (s *Shop) writeLatencies(w io.Writer) {
 			row(l.name, short(p.P50), short(p.P99), short(p.P999), short(p.Max), group(fmt.Sprint(p.Count)))
 		}
 	})
+}
+
+func (s *Shop) writePayments(w io.Writer) {
+	if s.gateway == nil {
+		return
+	}
+	c := s.PaymentCounts()
+	fmt.Fprintf(w, "\npayments: %s repeated attempts; the circuit opened %d times; %d dead letters, %d of them settled\n",
+		group(fmt.Sprint(c.Repeated)), c.Opened, c.Dead, c.Settled)
 }
 
 // table prints rows in columns, the first to the left and the others to the

@@ -14,12 +14,14 @@ import (
 // default that keeps to this process.
 type Config struct {
 	Stock     *Stock
-	Payment   Payment       // nil: a TestBank
+	Payment   Payment       // nil: the gateway, or a TestBank
+	Gateway   string        // URL of a payment gateway
 	Ledger    Ledger        // nil: a MemoryLedger of 100,000 orders
 	Restock   int64         // if above 0, what the supplier delivers when a shelf is nearly empty
 	SlowAfter time.Duration // when a listener counts as slow; 0: half a second
 	Log       *slog.Logger  // nil: slog.Default()
 	Notice    func(string)  // gets alerts and failures, from any goroutine; nil: Log
+	patience  patience      // with the gateway; for tests
 }
 
 // Shop takes orders and tells its departments about them.
@@ -44,6 +46,7 @@ type Shop struct {
 
 	door     door
 	payment  Payment
+	gateway  *gatewayClient // nil if payment is something else
 	notify   func(string)
 	accepted [3]atomic.Int64 // orders, by Source
 	refused  atomic.Int64    // orders
@@ -55,9 +58,6 @@ type Shop struct {
 
 // New opens a shop. Close it.
 func New(cfg Config) *Shop {
-	if cfg.Payment == nil {
-		cfg.Payment = &TestBank{}
-	}
 	if cfg.Ledger == nil {
 		cfg.Ledger = NewMemoryLedger(100_000)
 	}
@@ -80,6 +80,17 @@ func New(cfg Config) *Shop {
 		payment: cfg.Payment,
 		notify:  cfg.Notice,
 		users:   set{},
+	}
+	switch {
+	case cfg.Payment != nil:
+	case cfg.Gateway != "":
+		if cfg.patience == (patience{}) {
+			cfg.patience = usualPatience
+		}
+		s.gateway = newGatewayClient(cfg.Gateway, cfg.patience, s.Signals.Dead, s.Signals.Circuits)
+		s.payment = s.gateway
+	default:
+		s.payment = &TestBank{}
 	}
 	audit := s.Signals.Audit.Emit
 	s.Inventory = newInventory(s.Stock, cfg.Restock, audit, s.Handled)
@@ -135,6 +146,9 @@ func (s *Shop) PlaceCancellation(ctx context.Context, c Cancellation) (Cancellat
 		return c, err
 	}
 	defer s.door.leave()
+	// A refund cannot be taken back: once begun, a cancellation is finished,
+	// also for a customer who hangs up.
+	ctx = context.WithoutCancel(ctx)
 	start := time.Now()
 	err := s.Signals.Cancelling.TryEmit(ctx, &c)
 	s.Chain.Since(start)
@@ -142,7 +156,6 @@ func (s *Shop) PlaceCancellation(ctx context.Context, c Cancellation) (Cancellat
 		return c, err
 	}
 	s.undone.Add(1)
-	ctx = context.WithoutCancel(ctx)
 	c.Accepted = time.Now()
 	s.Signals.Cancelled.Emit(ctx, c)
 	s.meet(ctx, c.Customer, c.Country)
@@ -170,7 +183,11 @@ func (s *Shop) meet(ctx context.Context, customer, country string) {
 // departments. A sync signal has nothing to drain, so the bus does not close
 // the chains; the door does.
 func (s *Shop) Close(ctx context.Context) error {
-	return errors.Join(s.door.close(ctx), s.Signals.Bus.Close(ctx))
+	err := errors.Join(s.door.close(ctx), s.Signals.Bus.Close(ctx))
+	if s.gateway != nil {
+		s.gateway.close()
+	}
+	return err
 }
 
 // Accepted counts the orders from src.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/signals"
+	"example.com/signals/resilience"
 )
 
 // Signals are all signals of the shop, on one bus: the bus finds them by name,
@@ -25,6 +26,10 @@ type Signals struct {
 	Metrics    *signals.AsyncSignal[Metric]         // metrics
 	Audit      *signals.AsyncSignal[AuditEntry]     // audit
 
+	// How it goes with the payment gateway.
+	Dead     *signals.AsyncSignal[letter]                 // payment.dead
+	Circuits *signals.AsyncSignal[resilience.StateChange] // payment.circuit
+
 	// Failures of all the others. By value, because the bus needs its Emit
 	// before it can be a member of the bus.
 	Errors signals.AsyncSignal[signals.Failure] // errors
@@ -33,6 +38,9 @@ type Signals struct {
 // backlog is how far the departments may be behind before the next order
 // waits. A burst fits in; a file of any size does not pile up in memory.
 const backlog = 2048
+
+// departments is how many listen to order.accepted first.
+const departments = 4
 
 func newSignals(log *slog.Logger, slowAfter time.Duration) *Signals {
 	s := &Signals{}
@@ -43,8 +51,9 @@ func newSignals(log *slog.Logger, slowAfter time.Duration) *Signals {
 	)
 	s.Errors.Init(signals.Name("errors"), signals.OnBus(s.Bus))
 
-	s.Placed = signals.NewSync[*Order](signals.Name("order.placed"), signals.OnBus(s.Bus))
-	s.Cancelling = signals.NewSync[*Cancellation](signals.Name("order.cancelling"), signals.OnBus(s.Bus))
+	patient := signals.SlowAfter(6 * slowAfter) // the payment gateway is asked more than once
+	s.Placed = signals.NewSync[*Order](signals.Name("order.placed"), signals.OnBus(s.Bus), patient)
+	s.Cancelling = signals.NewSync[*Cancellation](signals.Name("order.cancelling"), signals.OnBus(s.Bus), patient)
 
 	s.Accepted = signals.Topic[Order](s.Bus, "order.accepted", signals.Capacity(backlog, signals.Block))
 	s.Cancelled = signals.Topic[Cancellation](s.Bus, "order.cancelled", signals.Capacity(backlog, signals.Block))
@@ -52,6 +61,8 @@ func newSignals(log *slog.Logger, slowAfter time.Duration) *Signals {
 	s.Health = signals.Topic[HealthChecked](s.Bus, "health.checked")
 	s.Metrics = signals.Topic[Metric](s.Bus, "metrics")
 	s.Audit = signals.Topic[AuditEntry](s.Bus, "audit")
+	s.Dead = signals.Topic[letter](s.Bus, "payment.dead")
+	s.Circuits = signals.Topic[resilience.StateChange](s.Bus, "payment.circuit")
 	return s
 }
 
@@ -60,7 +71,8 @@ func newSignals(log *slog.Logger, slowAfter time.Duration) *Signals {
 func (s *Signals) Stats() []signals.SignalStats {
 	return []signals.SignalStats{
 		s.Placed.Stats(), s.Accepted.Stats(), s.Cancelling.Stats(), s.Cancelled.Stats(),
-		s.Registered.Stats(), s.Health.Stats(), s.Metrics.Stats(), s.Audit.Stats(), s.Errors.Stats(),
+		s.Registered.Stats(), s.Health.Stats(), s.Metrics.Stats(), s.Audit.Stats(),
+		s.Dead.Stats(), s.Circuits.Stats(), s.Errors.Stats(),
 	}
 }
 
@@ -97,6 +109,8 @@ func (s *Shop) wire() {
 	sig.Health.Subscribe(s.Alerts.OnHealthChecked, signals.Key("alerts"))
 	sig.Metrics.Subscribe(s.Gauges.OnMetric, signals.Key("gauges"))
 	sig.Audit.Subscribe(s.Journal.OnEntry, signals.Key("journal"))
+	sig.Dead.Subscribe(s.settle, signals.Key("settle"))
+	sig.Circuits.Subscribe(s.onCircuit, signals.Key("notice"))
 	sig.Errors.Subscribe(s.onFailure, signals.Key("notice"))
 }
 
