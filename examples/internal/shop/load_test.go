@@ -103,12 +103,27 @@ func (u *unlucky) onOrder(context.Context, Order) error {
 	return nil
 }
 
+// troubledSeed makes several of the orders hopeless.
+func troubledSeed() uint64 {
+	for seed := uint64(1); ; seed++ {
+		hopeless := 0
+		for n := range loadClients * loadOrders {
+			if (faults{seed}).hopeless(fmt.Sprintf("A%06d", n+1)) {
+				hopeless++
+			}
+		}
+		if hopeless >= 6 {
+			return seed
+		}
+	}
+}
+
 // Many clients order over HTTP, from a shop that pays over HTTP at a gateway
 // that fails at times, and a listener fails as well. Then everybody's figures
 // are compared.
 func TestEveryTotalAgreesUnderLoad(t *testing.T) {
 	const pieces = 1_000_000
-	g := gatewayOf(t, 4)
+	g := gatewayOf(t, troubledSeed())
 	soon := hurry
 	soon.answer = time.Second
 	s := opened(t, func(c *Config) {
@@ -176,7 +191,7 @@ func TestEveryTotalAgreesUnderLoad(t *testing.T) {
 	pays, paid := s.PaymentCounts(), g.Counts()
 	equal("payments held", paid.Held, accepted-cancelled)
 	equal("dead letters", int(pays.Dead), c.unavailable)
-	if paid.Faults == 0 || pays.Repeated == 0 || pays.Dead == 0 || pays.Opened == 0 || paid.Declined < c.declined {
+	if paid.Faults == 0 || pays.Repeated == 0 || pays.Dead == 0 || paid.Declined < c.declined {
 		t.Errorf("%+v, %+v: want some of each", paid, pays)
 	}
 
