@@ -127,6 +127,7 @@ func TestWrongUseGivesOneClearLine(t *testing.T) {
 		{"orders in words", []string{"-orders", "ten"}, shop.ExitUsage, `"ten"`},
 		{"no file", []string{"-replay", ""}, shop.ExitUsage, "-replay needs a file"},
 		{"both ways", []string{"-replay", "x", "-orders", "3"}, shop.ExitUsage, "-orders makes no sense with -replay"},
+		{"chaos in a replay", []string{"-replay", "x", "-chaos"}, shop.ExitUsage, "-chaos makes no sense with -replay"},
 		{"taken port", []string{"-http", taken.Addr().String()}, shop.ExitFailed, "address already in use"},
 		{"strange port", []string{"-http", "127.0.0.1:99999"}, shop.ExitFailed, "invalid port"},
 		{"missing file", []string{"-replay", filepath.Join(t.TempDir(), "none.csv")}, shop.ExitFailed, "no such file"},
@@ -267,8 +268,11 @@ func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
 	if num(1) == 0 || num(2) < created || num(2) > created+unsure {
 		t.Errorf("%s; the clients know of %d (%d unsure)", m[0], created, unsure)
 	}
-	if num(3) < declined || num(4) < cancelled {
-		t.Errorf("%s; the clients know of %d declined, %d cancelled", m[0], declined, cancelled)
+	if refused := declined + clients.unavailable.Load(); num(3) < refused || num(4) < cancelled {
+		t.Errorf("%s; the clients know of %d refused, %d cancelled", m[0], refused, cancelled)
+	}
+	if !strings.Contains(summary, "which is the revenue") {
+		t.Errorf("the payment gateway does not agree:\n%s", summary)
 	}
 	if !strings.Contains(summary, fmt.Sprintf("nothing lost: %s orders", grouped(num(1)+num(2)))) {
 		t.Errorf("the summary does not add up:\n%s", summary)
@@ -278,7 +282,7 @@ func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
 
 // clients count what they were told.
 type clients struct {
-	created, cancelled, declined, unsure atomic.Int64
+	created, cancelled, declined, unavailable, unsure atomic.Int64
 
 	busy chan struct{} // closed when enough orders have been created
 }
@@ -308,6 +312,9 @@ func (c *clients) run(t *testing.T, client *http.Client, url string, n int) {
 			}
 		case http.StatusPaymentRequired:
 			c.declined.Add(1)
+			continue
+		case http.StatusBadGateway: // the payment gateway fails by its schedule
+			c.unavailable.Add(1)
 			continue
 		case http.StatusServiceUnavailable:
 			return
@@ -353,8 +360,62 @@ func grouped(n int64) string {
 
 func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
 	got := finished(t, program(t, "-orders", "200", "-speed", "max"))
-	if got.code != shop.ExitOK || !strings.Contains(got.stdout, "Orders accepted: 200 from the generator") || !strings.Contains(got.stdout, "nothing lost") {
+	// One of them is an order that the gateway fails at for good.
+	if got.code != shop.ExitOK || !strings.Contains(got.stdout, "Orders accepted: 199 from the generator, 0 from clients; 1 refused") ||
+		!strings.Contains(got.stdout, "nothing lost") || !strings.Contains(got.stdout, "1 dead letters, 1 of them settled") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestChaosIsFoundAndCtrlCEndsIt(t *testing.T) {
+	cmd := program(t, "-chaos", "-speed", "4x", "-orders", "1000000")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("no first line: %v; stderr: %s", err, &stderr)
+	}
+	rest := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(lines)
+		rest <- string(text)
+	}()
+	url := strings.TrimSpace(first[strings.Index(first, "http://"):])
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	found := regexp.MustCompile(`"kind": ?"stuck"[^}]*"name": ?"fraud-check"[^}]*"site": ?"shop/chaos\.go:\d+"`)
+	for deadline := time.Now().Add(time.Minute); ; {
+		resp, err := client.Get(url + "signals/diagnosis.json?wait=1s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found.Match(text) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("nobody is stuck: %s", text)
+			break
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	summary := <-rest
+	if err := cmd.Wait(); err != nil || !strings.Contains(summary, "nothing lost") {
+		t.Errorf("the shop ended with %v; stderr: %s\n%s", err, &stderr, summary)
 	}
 }
 
