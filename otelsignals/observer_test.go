@@ -341,13 +341,13 @@ func TestTwoObserversDoNotMix(t *testing.T) {
 func TestManyListenersComeAndGo(t *testing.T) {
 	o := observe(t, sdktrace.NeverSample())
 	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(o.bus))
-	const n = 10_000 // more than are remembered
+	const n = 5_000 // more than are remembered
 	for i := range n {
 		sub := s.Subscribe(succeeds, signals.Key(fmt.Sprint("k", i%7)))
 		s.Emit(ctx, i)
 		sub.Unsubscribe()
 	}
-	if got := o.count("messaging.process.duration", "messaging.destination.subscription.name", "k3"); got != n/7+1 {
+	if got := o.count("messaging.process.duration", "messaging.destination.subscription.name", "k1"); got != n/7+1 {
 		t.Errorf("%d calls of one key, want %d", got, n/7+1)
 	}
 }

@@ -19,55 +19,78 @@ func adds(_ context.Context, n int) error {
 	return nil
 }
 
-// What an Emit on a sync signal of a bus costs: without a collector, with one,
-// with one that is scraped every 10 ms, and instrumented.
+// What an Emit on a bus costs: without a collector, with one, with one that is
+// scraped every 10 ms, and instrumented.
 func BenchmarkEmit(b *testing.B) {
-	emit := func(b *testing.B, s signals.Signal[int]) {
-		s.Subscribe(adds, signals.Key("adds"))
-		b.ReportAllocs()
-		for b.Loop() {
-			s.Emit(ctx, 1)
-		}
+	kinds := map[string]func(*signals.Bus) promsignals.Counting[int]{
+		"sync": func(bus *signals.Bus) promsignals.Counting[int] {
+			return signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
+		},
+		"async": func(bus *signals.Bus) promsignals.Counting[int] {
+			return signals.Topic[int](bus, "s", signals.Capacity(1024, signals.Block))
+		},
 	}
-	b.Run("without", func(b *testing.B) {
-		emit(b, signals.NewSync[int](signals.Name("s"), signals.OnBus(signals.NewBus())))
-	})
-	b.Run("collector", func(b *testing.B) {
-		bus := signals.NewBus()
-		s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
-		gather(b, promsignals.NewBusCollector(bus))
-		emit(b, s)
-	})
-	b.Run("scraped", func(b *testing.B) {
-		bus := signals.NewBus()
-		s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
-		reg := prometheus.NewRegistry()
-		reg.MustRegister(promsignals.NewBusCollector(bus))
-		stop, done := make(chan bool), make(chan bool)
-		go func() {
-			defer close(done)
-			for tick := time.NewTicker(10 * time.Millisecond); ; {
-				select {
-				case <-stop:
-					tick.Stop()
-					return
-				case <-tick.C:
-					if _, err := reg.Gather(); err != nil {
-						b.Error(err)
-					}
+	for _, kind := range []string{"sync", "async"} {
+		setup := func() (*signals.Bus, promsignals.Counting[int]) {
+			bus := signals.NewBus()
+			s := kinds[kind](bus)
+			s.Subscribe(adds, signals.Key("adds"))
+			return bus, s
+		}
+		emit := func(b *testing.B, bus *signals.Bus, s signals.Signal[int]) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Emit(ctx, 1)
+			}
+			if err := bus.Drain(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(kind+"/without", func(b *testing.B) {
+			bus, s := setup()
+			emit(b, bus, s)
+		})
+		b.Run(kind+"/collector", func(b *testing.B) {
+			bus, s := setup()
+			gather(b, promsignals.NewBusCollector(bus))
+			emit(b, bus, s)
+		})
+		b.Run(kind+"/scraped", func(b *testing.B) {
+			bus, s := setup()
+			defer scrapeEvery(b, 10*time.Millisecond, promsignals.NewBusCollector(bus))()
+			emit(b, bus, s)
+		})
+		b.Run(kind+"/instrumented", func(b *testing.B) {
+			bus, s := setup()
+			emit(b, bus, promsignals.NewInstrumented(s))
+		})
+	}
+}
+
+// scrapeEvery scrapes until stop is called.
+func scrapeEvery(b *testing.B, d time.Duration, c prometheus.Collector) (stop func()) {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(c)
+	ended, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(d)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				if _, err := reg.Gather(); err != nil {
+					b.Error(err)
 				}
 			}
-		}()
-		emit(b, s)
-		close(stop)
+		}
+	}()
+	return func() {
+		close(ended)
 		<-done
-	})
-	b.Run("instrumented", func(b *testing.B) {
-		emit(b, promsignals.NewInstrumented(signals.NewSync[int](signals.Name("s"), signals.OnBus(signals.NewBus()))))
-	})
-	b.Run("uncounted", func(b *testing.B) {
-		emit(b, signals.NewSync[int](signals.Name("s")))
-	})
+	}
 }
 
 // What a scrape costs.
