@@ -84,7 +84,7 @@ func (o *observed) names() (all []string) {
 func attr(attrs []attribute.KeyValue, key string) string {
 	for _, a := range attrs {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
@@ -100,7 +100,7 @@ func (o *observed) count(name string, attrs ...string) (n uint64) {
 	}
 	has := func(set attribute.Set) bool {
 		for i := 0; i < len(attrs); i += 2 {
-			if v, _ := set.Value(attribute.Key(attrs[i])); v.Emit() != attrs[i+1] {
+			if v, _ := set.Value(attribute.Key(attrs[i])); v.String() != attrs[i+1] {
 				return false
 			}
 		}

@@ -15,7 +15,7 @@ func TestNamesOfListenersAreBounded(t *testing.T) {
 		last = &signals.ListenerInfo{Signal: s, Key: "k"}
 		c.get(last)
 	}
-	if c.get(last) != c.get(last) {
+	if first := c.get(last); first != c.get(last) {
 		t.Error("names are made anew for each call")
 	}
 	kept := 0

@@ -3,6 +3,7 @@ package otelsignals
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -173,7 +174,7 @@ func (w *watcher) listenerBegin(ctx context.Context, l *signals.ListenerInfo) co
 	n := w.listeners.get(l)
 	start := n.start
 	if known && l.Signal.Kind != signals.KindSync {
-		start = append(start[:len(start):len(start)], trace.WithLinks(trace.Link{SpanContext: of.span.SpanContext()}))
+		start = append(slices.Clip(start), trace.WithLinks(trace.Link{SpanContext: of.span.SpanContext()}))
 		if w.newTraces {
 			start = append(start, trace.WithNewRoot())
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -373,10 +374,8 @@ func TestMisusePanicsAtOnce(t *testing.T) {
 type onlyIn []string
 
 func (names onlyIn) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	for _, n := range names {
-		if p.Name == n {
-			return sdktrace.AlwaysSample().ShouldSample(p)
-		}
+	if slices.Contains(names, p.Name) {
+		return sdktrace.AlwaysSample().ShouldSample(p)
 	}
 	return sdktrace.NeverSample().ShouldSample(p)
 }

@@ -82,7 +82,7 @@ func errorType(err error) attribute.KeyValue {
 	if f, ok := errors.AsType[*signals.ListenerError](err); ok {
 		err = f.Err // what failed, rather than that a listener did
 	}
-	class := ""
+	var class string
 	_, panicked := errors.AsType[*signals.PanicError](err)
 	switch {
 	case panicked:
