@@ -265,3 +265,36 @@ func TestABusThatBeginsToCloseRefusesAnEmissionThatIsAboutToWait(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARangeWithABacklogStartsNoWorkers(t *testing.T) {
+	s := signals.New[int]()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan int)
+	go func() {
+		n := 0
+		for v := range s.Events(ctx) {
+			if v == 0 {
+				for i := range 100 {
+					s.Emit(ctx, i+1)
+				}
+				for s.Stats().Workers > 0 { // the one that woke the loop
+					runtime.Gosched()
+				}
+			}
+			n += s.Stats().Workers
+			if v == 100 {
+				break
+			}
+		}
+		ended <- n
+	}()
+	for s.IsEmpty() {
+		runtime.Gosched()
+	}
+	s.Emit(ctx, 0)
+	if n := await(t, ended, "the range"); n != 0 {
+		t.Errorf("%d workers were seen; want none", n)
+	}
+	settled(t, s)
+}

@@ -78,6 +78,7 @@ func (l *loop[T]) claim() bool {
 	g.answered(r)
 	if r.next == g.end {
 		g.enlist(r) // idle: an emission makes it ready, and a worker wakes us
+		g.rest()
 		l.over = g.closed
 		return false
 	}
@@ -85,7 +86,13 @@ func (l *loop[T]) claim() bool {
 	return true
 }
 
-// answered notes that an Events loop which was woken has come.
+// call notes that an Events loop, which is in no list, will come and look.
+func (g *engine[T]) call(r *reader[T]) {
+	r.called = true
+	g.called++
+}
+
+// answered notes that an Events loop which was to come has come.
 func (g *engine[T]) answered(r *reader[T]) {
 	if r.called {
 		r.called = false
@@ -127,7 +134,10 @@ func (l *loop[T]) body() {
 	if len(hk) > 0 {
 		ctx = hk.listenerBegin(ctx, e.info())
 	}
-	outcome, l.over = e.dropError(), true // unless the body comes back
+	l.over = true // unless the body comes back
+	if sl.wait != nil || len(hk) > 0 {
+		outcome = e.dropError()
+	}
 	begun := monotonic()
 	defer func() {
 		took := monotonic() - begun

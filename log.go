@@ -401,6 +401,8 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) 
 		if len(r.claims) == 0 {
 			g.forget(r)
 		}
+	} else if r.pull != nil {
+		g.call(r) // its loop comes by itself, no worker has to wake it
 	} else {
 		g.enlist(r)
 	}

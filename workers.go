@@ -54,7 +54,7 @@ type engine[T any] struct {
 	lanes    []*lane[T]   // by priority, highest first
 	idle     int          // readers in idle lists
 	ready    int          // readers in ready lists
-	called   int          // Events loops that were woken and have not claimed yet
+	called   int          // Events loops that are to come and look
 	claims   int          // under way
 	workers  int          // goroutines
 	spare    int          // of those, the ones that have not begun, or linger
@@ -173,8 +173,7 @@ func (g *engine[T]) take() *reader[T] {
 			if r.pull == nil {
 				return r
 			}
-			r.called = true
-			g.called++
+			g.call(r)
 			wake(r.pull) // an Events loop, which claims for itself
 			break
 		}
