@@ -19,6 +19,7 @@ type AsyncSignal[T any] struct {
 type asyncBase[T any] struct {
 	baseSignal[T]
 	engines atomic.Pointer[[]*engine[T]] // one a shard; set once, at first use
+	first   atomic.Pointer[engine[T]]    // of those, for Emit; set after that
 }
 
 // New makes an async signal.
@@ -64,7 +65,9 @@ func (s *asyncBase[T]) equip(st *settings, shards int) []*engine[T] {
 		gs[i] = newEngine(&s.baseSignal, st, b)
 	}
 	s.engines.CompareAndSwap(nil, &gs)
-	return *s.engines.Load()
+	all := *s.engines.Load()
+	s.first.Store(all[0])
+	return all
 }
 
 // all returns the engines; it makes those of a zero signal.
@@ -82,10 +85,9 @@ func (s *asyncBase[T]) all() []*engine[T] {
 // ctx without its cancellation and deadline. An emission that is refused is
 // reported to the failure handler; use Offer to know.
 func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) {
-	if gs := s.engines.Load(); gs != nil && ctx != nil && (*gs)[0].accept(ctx, payload) {
-		return
+	if g := s.first.Load(); g == nil || ctx == nil || !g.accept(ctx, payload) {
+		s.emit(s.all()[0], ctx, payload)
 	}
-	s.emit(s.all()[0], ctx, payload)
 }
 
 // Offer is Emit that says whether the emission was accepted: nil, or an error

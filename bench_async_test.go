@@ -126,8 +126,8 @@ func BenchmarkAsyncEmitKeptUp(b *testing.B) {
 	bench(b, "1_listener/channel", channelKeptUp())
 }
 
-// burst is few enough for the reader to keep up.
-const burst = 64
+// burst is what fits into the channel's buffer, so that a send never waits.
+const burst = 1024
 
 func asyncKeptUp() load {
 	s := asyncWith(1, ignoreTick)
@@ -146,7 +146,7 @@ func asyncKeptUp() load {
 
 func channelKeptUp() load {
 	return func(n int) time.Duration {
-		c, seen, done := make(chan event, roundSize), make(chan struct{}), make(chan struct{})
+		c, seen, done := make(chan event, burst+1), make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(done)
 			for e := range c {

@@ -164,9 +164,10 @@
 //
 //   - SyncSignal: no goroutines, and no timers but those of SlowAfter.
 //   - AsyncSignal: it holds what is unfinished and, while busy, at most one chunk
-//     (about 4 KB, at least 8 emissions) of finished payloads; none when idle. A
-//     removed closure is not kept. A stuck listener with MaxLag holds n
-//     emissions and one chunk. A burst does not keep its peak.
+//     (about 4 KB, at least 8 emissions, 16 KB when there is a lot to catch up
+//     with) of finished payloads; none when idle. A removed closure is not
+//     kept. A stuck listener with MaxLag holds n emissions and one chunk. A
+//     burst does not keep its peak.
 //   - AsyncSignal: no goroutine and no timer while idle; at most one goroutine per
 //     listener with work (n with Concurrency(n)), and one spare that has not
 //     begun. Nothing is shared between signals, and nothing leaks if Close is

@@ -46,6 +46,7 @@ type engine[T any] struct {
 	tail     *chunk[T]    // chunk that is written
 	clean    uint64       // positions before hold no payload
 	pool     sync.Pool    // chunks
+	bigPool  sync.Pool    // big ones
 	readers  []*reader[T] // of the listeners
 	leaving  []*reader[T] // of removed listeners with a call in flight
 	bounded  []*reader[T] // those of readers with MaxLag
