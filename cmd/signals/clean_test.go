@@ -45,9 +45,9 @@ func each(v reflect.Value, do func(reflect.Value)) {
 			each(v.Index(i), do)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				each(v.Field(i), do)
+		for _, f := range v.Fields() {
+			if f.CanSet() {
+				each(f, do)
 			}
 		}
 	case reflect.String:

@@ -46,8 +46,7 @@ func parseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(full)
 	switch {
 	case err != nil:
-		var of *url.Error
-		if errors.As(err, &of) {
+		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err // without the address, which may have a password
 		}
 		return nil, fmt.Errorf("not a URL: %w; want something like http://localhost:8080/debug/signals/", err)

@@ -202,20 +202,22 @@ func TestHelpAndCompletion(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		cancel()
-		<-r.Context().Done()
-	}))
-	t.Cleanup(server.Close)
-	for command, want := range map[string]int{"doctor": exitInterrupted, "top": exitOK} {
-		ctx, cancel = context.WithCancel(t.Context())
+	for command, want := range map[string]int{"doctor": exitInterrupted, "graph": exitInterrupted, "top": exitOK} {
+		ctx, cancel := context.WithCancel(t.Context())
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			cancel()
+			<-r.Context().Done()
+		}))
+		t.Cleanup(server.Close)
+		args := []string{command, server.URL}
+		if command == "graph" {
+			args = append(args, "-format", "svg")
+		}
 		var out, errs bytes.Buffer
-		if code := run(ctx, []string{command, server.URL}, &out, &errs); code != want || strings.Count(errs.String(), "\n") > 1 {
+		if code := run(ctx, args, &out, &errs); code != want || strings.Count(errs.String(), "\n") > 1 {
 			t.Errorf("%s: exit code %d, want %d; %s", command, code, want, &errs)
 		}
 	}
-	_ = cancel
 }
 
 var quiet = log.New(io.Discard, "", 0)
