@@ -23,7 +23,6 @@ var soak = flag.Duration("soak", 0, "run TestSoak for about this `duration`")
 type sown struct {
 	emitter int // -1 for an echo
 	number  int
-	ballast [6]int
 }
 
 // TestSoak runs signals of all kinds, with listeners that block, panic, exit,
