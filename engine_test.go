@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"example.com/signals"
 )
@@ -297,4 +298,18 @@ func TestARangeWithABacklogStartsNoWorkers(t *testing.T) {
 		t.Errorf("%d workers were seen; want none", n)
 	}
 	settled(t, s)
+}
+
+// The clock of a synctest bubble stands in the year 2000.
+func TestARefusalIsLoggedAlsoIfTheClockIsBehindTheLastOne(t *testing.T) {
+	log := newLogged()
+	s := signals.New[int](signals.Logger(log.Logger))
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Emit(t.Context(), 1)
+	synctest.Test(t, func(t *testing.T) { s.Emit(t.Context(), 2) })
+	if n := len(log.all()); n != 2 {
+		t.Errorf("%d lines; want 2", n)
+	}
 }

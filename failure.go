@@ -105,7 +105,7 @@ func (st *settings) refusals() int {
 	defer q.mu.Unlock()
 	q.n++
 	now := time.Now()
-	if !q.since.IsZero() && now.Sub(q.since) < time.Second {
+	if ago := now.Sub(q.since); !q.since.IsZero() && ago >= 0 && ago < time.Second {
 		return 0
 	}
 	n := q.n
