@@ -120,11 +120,11 @@ func (g *Gateway) charge(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "try again later", http.StatusServiceUnavailable)
 		return
 	case hangs:
-		g.take(r.Context(), req)
+		_, _ = g.take(r.Context(), req) // nobody gets the answer
 		<-r.Context().Done() // until the client has had enough
 		return
 	case answerLost:
-		g.take(r.Context(), req)
+		_, _ = g.take(r.Context(), req)
 		panic(http.ErrAbortHandler) // the connection breaks
 	}
 	receipt, err := g.take(r.Context(), req)

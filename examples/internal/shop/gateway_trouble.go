@@ -39,13 +39,13 @@ func (s *Shop) settle(ctx context.Context, l letter) error {
 // onCircuit listens to payment.circuit. It leaves the trials out: half-open
 // and open again is no news.
 func (s *Shop) onCircuit(_ context.Context, c resilience.StateChange) error {
-	switch {
-	case c.To == resilience.Open:
+	switch c.To { // the trials are no news
+	case resilience.Open:
 		s.gateway.opened.Add(1)
 		if c.From == resilience.Closed {
 			s.notice("payment: the gateway fails; the circuit opens")
 		}
-	case c.To == resilience.Closed:
+	case resilience.Closed:
 		s.notice("payment: the gateway works; the circuit closes")
 	}
 	return nil
