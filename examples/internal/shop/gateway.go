@@ -121,7 +121,7 @@ func (g *Gateway) charge(w http.ResponseWriter, r *http.Request) {
 		return
 	case hangs:
 		_, _ = g.take(r.Context(), req) // nobody gets the answer
-		<-r.Context().Done() // until the client has had enough
+		<-r.Context().Done()            // until the client has had enough
 		return
 	case answerLost:
 		_, _ = g.take(r.Context(), req)
