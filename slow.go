@@ -69,3 +69,56 @@ func (w *stopwatch) stop() {
 	w.timer.Stop()
 	w.timer = nil
 }
+
+// arm starts the timer of SlowAfter, if it does not run.
+func (g *engine[T]) arm() {
+	switch {
+	case g.armed:
+	case g.timer == nil:
+		g.timer = time.AfterFunc(g.slowAfter, g.late)
+	default:
+		g.timer.Reset(g.slowAfter)
+	}
+	g.armed = true
+}
+
+// late warns of the calls that have run longer than SlowAfter, once each, and
+// comes back when the next one could be late.
+func (g *engine[T]) late() {
+	type warning struct {
+		l   *ListenerInfo
+		ran time.Duration
+		lag int
+	}
+	var warnings []warning
+	next := never
+	g.mu.Lock()
+	now := monotonic()
+	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
+		for _, r := range rs {
+			for i := range r.claims {
+				cl := &r.claims[i]
+				if cl.said {
+					continue
+				}
+				if ran := now - cl.begun; ran >= g.slowAfter {
+					cl.said = true
+					lag := 1 // the call itself
+					if r.attached {
+						lag = int(g.end-r.next) + len(r.claims)
+					}
+					warnings = append(warnings, warning{r.e.info(), ran, lag})
+				} else {
+					next = min(next, g.slowAfter-ran)
+				}
+			}
+		}
+	}
+	if g.armed = next < never; g.armed {
+		g.timer.Reset(next)
+	}
+	g.mu.Unlock()
+	for _, w := range warnings {
+		warnSlow(g.st, w.l, w.ran, w.lag)
+	}
+}

@@ -2,9 +2,7 @@ package signals
 
 import (
 	"context"
-	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,122 +69,10 @@ type engine[T any] struct {
 	over     uint64       // emissions admitted above Capacity
 }
 
-// lane holds the listed readers of one priority: two rings, each with a
-// sentinel, so that a reader leaves its list without knowing which it is in.
-type lane[T any] struct {
-	priority    int
-	members     int // readers of this priority
-	ready, idle reader[T]
-}
-
 // dropNote is what an Observer's Drop will be told.
 type dropNote struct {
 	l *ListenerInfo
 	n int
-}
-
-// join puts a reader into the lane of its priority.
-func (g *engine[T]) join(r *reader[T], priority int) {
-	i := 0
-	for i < len(g.lanes) && g.lanes[i].priority > priority {
-		i++
-	}
-	if i == len(g.lanes) || g.lanes[i].priority != priority {
-		l := &lane[T]{priority: priority}
-		l.ready.before, l.ready.after = &l.ready, &l.ready
-		l.idle.before, l.idle.after = &l.idle, &l.idle
-		g.lanes = append(g.lanes, nil)
-		copy(g.lanes[i+1:], g.lanes[i:])
-		g.lanes[i] = l
-	}
-	r.lane = g.lanes[i]
-	r.lane.members++
-}
-
-// leave takes a reader out of its lane.
-func (g *engine[T]) leave(r *reader[T]) {
-	if r.lane.members--; r.lane.members > 0 {
-		return
-	}
-	for i, l := range g.lanes {
-		if l == r.lane {
-			g.lanes = append(g.lanes[:i], g.lanes[i+1:]...)
-			return
-		}
-	}
-}
-
-// enlist puts a reader that may be claimed into the list where it belongs.
-func (g *engine[T]) enlist(r *reader[T]) {
-	if r.after != nil || len(r.claims) >= r.conc {
-		return
-	}
-	ring := &r.lane.idle
-	if r.next < g.end {
-		ring = &r.lane.ready
-		g.ready++
-	} else {
-		g.idle++
-	}
-	r.before, r.after = ring.before, ring
-	r.before.after, r.after.before = r, r
-}
-
-// unlist takes a reader out of the list that it is in, if any.
-func (g *engine[T]) unlist(r *reader[T]) {
-	if r.after == nil {
-		return
-	}
-	if r.next < g.end {
-		g.ready--
-	} else {
-		g.idle--
-	}
-	r.before.after, r.after.before = r.after, r.before
-	r.before, r.after = nil, nil
-}
-
-// wakeAll makes every idle reader ready.
-func (g *engine[T]) wakeAll() {
-	for _, l := range g.lanes {
-		if first, last := l.idle.after, l.idle.before; first != &l.idle {
-			l.idle.before, l.idle.after = &l.idle, &l.idle
-			first.before, last.after = l.ready.before, &l.ready
-			first.before.after, last.after.before = first, last
-		}
-	}
-	g.ready += g.idle
-	g.idle = 0
-	if g.lingers {
-		g.news.Store(true)
-	}
-}
-
-// take returns the first ready reader, out of its list, or nil.
-func (g *engine[T]) take() *reader[T] {
-	for g.ready > 0 {
-		for _, l := range g.lanes {
-			r := l.ready.after
-			if r == &l.ready {
-				continue
-			}
-			g.unlist(r)
-			if r.pull == nil {
-				return r
-			}
-			g.call(r)
-			wake(r.pull) // an Events loop, which claims for itself
-			break
-		}
-	}
-	return nil
-}
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it has been told already
-	}
 }
 
 // unlock releases g.mu, and then does what must not be done under it: start a
@@ -489,118 +375,6 @@ func (g *engine[T]) giveBack(r *reader[T], from, to uint64) {
 	}
 }
 
-// arm starts the timer of SlowAfter, if it does not run.
-func (g *engine[T]) arm() {
-	switch {
-	case g.armed:
-	case g.timer == nil:
-		g.timer = time.AfterFunc(g.slowAfter, g.late)
-	default:
-		g.timer.Reset(g.slowAfter)
-	}
-	g.armed = true
-}
-
-// late warns of the calls that have run longer than SlowAfter, once each, and
-// comes back when the next one could be late.
-func (g *engine[T]) late() {
-	type warning struct {
-		l   *ListenerInfo
-		ran time.Duration
-		lag int
-	}
-	var warnings []warning
-	next := never
-	g.mu.Lock()
-	now := monotonic()
-	for _, rs := range [2][]*reader[T]{g.readers, g.leaving} {
-		for _, r := range rs {
-			for i := range r.claims {
-				cl := &r.claims[i]
-				if cl.said {
-					continue
-				}
-				if ran := now - cl.begun; ran >= g.slowAfter {
-					cl.said = true
-					lag := 1 // the call itself
-					if r.attached {
-						lag = int(g.end-r.next) + len(r.claims)
-					}
-					warnings = append(warnings, warning{r.e.info(), ran, lag})
-				} else {
-					next = min(next, g.slowAfter-ran)
-				}
-			}
-		}
-	}
-	if g.armed = next < never; g.armed {
-		g.timer.Reset(next)
-	}
-	g.mu.Unlock()
-	for _, w := range warnings {
-		warnSlow(g.st, w.l, w.ran, w.lag)
-	}
-}
-
-// budget is a MaxWorkers: for one engine, or for all shards of a signal.
-type budget[T any] struct {
-	max     int          // read only
-	waiting atomic.Int32 // len(queue), for owed
-	mu      sync.Mutex   // over the rest; may be taken with an engine's mutex held
-	used    int
-	queue   []*engine[T] // those that want a worker and got none
-}
-
-// take admits a worker for g, or notes that g wants one.
-func (b *budget[T]) take(g *engine[T]) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.used < b.max {
-		b.used++
-		return true
-	}
-	b.want(g)
-	return false
-}
-
-func (b *budget[T]) want(g *engine[T]) {
-	if slices.Contains(b.queue, g) {
-		return
-	}
-	b.queue = append(b.queue, g)
-	b.waiting.Store(int32(len(b.queue)))
-}
-
-// owed reports whether another engine than g waits for a worker, which g's
-// should then serve; each claim is at most one chunk.
-func (b *budget[T]) owed(g *engine[T]) bool {
-	if b.waiting.Load() == 0 {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.queue) > 1 || len(b.queue) == 1 && b.queue[0] != g
-}
-
-// pass decides where a worker that leaves g goes: to the engine that has
-// waited longest, or nowhere. If g still has work it waits in turn. It must be
-// called with g.mu held.
-func (b *budget[T]) pass(g *engine[T]) *engine[T] {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if g.ready > 0 {
-		b.want(g)
-	}
-	if len(b.queue) == 0 {
-		b.used--
-		return nil
-	}
-	next := b.queue[0]
-	b.queue = append(b.queue[:0], b.queue[1:]...)
-	b.waiting.Store(int32(len(b.queue)))
-	return next
-}
-
 // newEngine makes the engine of a signal or shard.
 func newEngine[T any](sig *baseSignal[T], st *settings, b *budget[T]) *engine[T] {
 	g := &engine[T]{
@@ -620,10 +394,4 @@ func detached(ctx context.Context) context.Context {
 		return ctx
 	}
 	return context.WithoutCancel(ctx)
-}
-
-// dropError is what an EmitWait gets when the listener will not be called.
-func (e *entry[T]) dropError() error {
-	i := e.info()
-	return &ListenerError{Signal: i.Signal.Name, Key: e.key, Index: -1, Listener: i.Listener, Err: fmt.Errorf("%w", ErrDropped)}
 }

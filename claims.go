@@ -1,0 +1,216 @@
+package signals
+
+import (
+	"fmt"
+	"time"
+)
+
+// claim is a run of positions that one worker works off.
+type claim[T any] struct {
+	c        *chunk[T]
+	from, to uint64
+	begun    time.Duration // SlowAfter, or an observer that is told: when it began
+	said     bool          // SlowAfter: it has been warned of
+}
+
+// barrier is a Drain that waits until every reader has passed pos.
+type barrier struct {
+	pos  uint64
+	left int // readers that have not; under engine.mu
+	done chan struct{}
+}
+
+// waiter is an EmitWait.
+type waiter struct {
+	left int     // listeners that have not finished; under engine.mu
+	errs []error // under engine.mu until done is closed
+	done chan struct{}
+}
+
+// finish notes that one listener is through. It must be called with engine.mu
+// held.
+func (w *waiter) finish(err error) {
+	if err != nil {
+		w.errs = append(w.errs, err)
+	}
+	if w.left--; w.left == 0 {
+		close(w.done)
+	}
+}
+
+// claim puts the next positions of r, which has some, into cl. Those whose end must be
+// known exactly take one at a time; a batch ends before every barrier, so that
+// Drain never waits for what came after it, and an emission of EmitWait is a
+// claim of its own.
+func (g *engine[T]) claim(r *reader[T], cl *claim[T]) {
+	if r.maxLag > 0 {
+		g.trim(r)
+	}
+	g.follow(r)
+	*cl = claim[T]{c: r.at, from: r.next, to: r.next + 1}
+	if r.batches {
+		cl.to = min(g.end, r.at.base+uint64(len(r.at.slots)))
+		for _, b := range g.barriers {
+			if b.pos > cl.from {
+				cl.to = min(cl.to, b.pos)
+				break
+			}
+		}
+		for p := cl.from; g.waits > 0 && p < cl.to; p++ {
+			if r.at.slots[p-r.at.base].wait != nil {
+				cl.to = max(p, cl.from+1)
+			}
+		}
+	}
+	if g.slowAfter > 0 || len(g.st.hooks(telling)) > 0 {
+		cl.begun = monotonic()
+	}
+	if g.slowAfter > 0 {
+		g.arm()
+	}
+	r.next = cl.to
+	cl.c.claims++
+	g.claims++
+	r.claims = append(r.claims, *cl)
+	r.state.Store(cl.from << 1)
+}
+
+// finish ends a claim. Positions before at have been run, with that many
+// calls; those from at on have not, because the listener was removed. outcome
+// is for an EmitWait, whose emission is always a claim of its own: it is told
+// here, so that when it returns nothing of the emission is left to be done.
+func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) {
+	i := r.claimed(from)
+	cl := r.claims[i]
+	r.claims[i] = r.claims[len(r.claims)-1]
+	r.claims[len(r.claims)-1] = claim[T]{}
+	r.claims = r.claims[:len(r.claims)-1]
+	g.claims--
+	r.run += calls
+	if !r.hidden {
+		g.run += calls
+	}
+	if at > from && g.waits > 0 {
+		if sl := &cl.c.slots[from-cl.c.base]; sl.wait != nil {
+			g.answer(sl, outcome)
+		}
+	}
+	if g.capacity > 0 {
+		for p := cl.from; p < min(at, cl.to); p++ {
+			g.release(&cl.c.slots[p-cl.c.base])
+		}
+	}
+	if at < cl.to {
+		g.drop(r, cl.c, at, cl.to)
+	}
+	if cl.c.claims--; cl.c.claims == 0 && cl.c.off {
+		g.recycle(cl.c)
+	}
+	g.advance(r)
+	if r.gone() {
+		if len(r.claims) == 0 {
+			g.forget(r)
+		}
+	} else if r.pull != nil {
+		g.call(r) // its loop comes by itself, no worker has to wake it
+	} else {
+		g.enlist(r)
+	}
+	if len(r.claims) == 0 {
+		for _, q := range r.quieted {
+			close(q)
+		}
+		r.quieted = nil
+	}
+	g.reclaim()
+	g.admit()
+	g.rest()
+}
+
+// claimed returns the index of the claim that begins at from.
+func (r *reader[T]) claimed(from uint64) int {
+	for i := range r.claims {
+		if r.claims[i].from == from {
+			return i
+		}
+	}
+	panic("signals: a claim is finished twice") // never: each worker finishes its own, once
+}
+
+// advance moves r.done up and tells the barriers that it passes.
+func (g *engine[T]) advance(r *reader[T]) {
+	done := r.next
+	if r.gone() {
+		done = ^uint64(0)
+	}
+	for i := range r.claims {
+		done = min(done, r.claims[i].from)
+	}
+	old := r.done
+	r.done = done
+	for i := 0; i < len(g.barriers); i++ {
+		b := g.barriers[i]
+		if old < b.pos && b.pos <= done {
+			if b.left--; b.left == 0 {
+				close(b.done)
+				g.barriers = append(g.barriers[:i], g.barriers[i+1:]...)
+				i--
+			}
+		}
+	}
+}
+
+// drop gives up positions [from, to) of r, which lie in c and the chunks that
+// follow: they will not be delivered to it.
+func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
+	if from >= to {
+		return
+	}
+	if g.capacity > 0 || g.waits > 0 {
+		for p := from; p < to; p++ {
+			for p-c.base >= uint64(len(c.slots)) {
+				c = c.next
+			}
+			sl := &c.slots[p-c.base]
+			if sl.wait != nil {
+				g.answer(sl, r.e.dropError())
+			}
+			if g.capacity > 0 {
+				g.release(sl)
+			}
+		}
+	}
+	n := to - from
+	if r.hidden {
+		return
+	}
+	r.dropped += n
+	g.dropped += n
+	if len(g.st.hooks(telling)) > 0 {
+		g.notes = append(g.notes, dropNote{r.e.info(), int(n)})
+	}
+}
+
+// answer tells an EmitWait that one listener is through.
+func (g *engine[T]) answer(sl *slot[T], err error) {
+	sl.wait.finish(err)
+	if sl.wait.left == 0 {
+		g.waits--
+	}
+}
+
+// discard drops what r has not claimed before position to.
+func (g *engine[T]) discard(r *reader[T], to uint64) {
+	if r.next < to {
+		g.drop(r, r.at, r.next, to)
+		r.next = to
+		g.follow(r)
+		g.advance(r)
+	}
+}
+
+// dropError is what an EmitWait gets when the listener will not be called.
+func (e *entry[T]) dropError() error {
+	i := e.info()
+	return &ListenerError{Signal: i.Signal.Name, Key: e.key, Index: -1, Listener: i.Listener, Err: fmt.Errorf("%w", ErrDropped)}
+}
