@@ -185,6 +185,13 @@ func eval[T any](b tab, js string) T {
 	return v
 }
 
+// click clicks on the element that js finds, as soon as it finds one: in one
+// go, because the page is patched every second.
+func (b tab) click(js string) {
+	b.Helper()
+	b.until(`(() => { const e = ` + js + `; if (e) e.click(); return e })()`)
+}
+
 // until waits until an expression is true. The page's policy forbids eval, so
 // the expression is part of the script, and looked at when the page changes.
 func (b tab) until(js string) {

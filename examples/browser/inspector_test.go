@@ -104,7 +104,7 @@ func typingFilters(b tab) {
 
 func signalHasAPage(b tab) {
 	b.open("")
-	b.do(chromedp.Click(chromedp.Search(`//th/a[.="order.accepted"]`)))
+	b.click(`[...document.querySelectorAll('th a')].find(a => a.textContent === 'order.accepted')`)
 	b.until(`document.querySelector('h1').textContent === 'order.accepted'`)
 	b.until(`document.querySelectorAll('.charts svg').length >= 3`)
 	listeners := eval[[]string](b, `[...document.querySelectorAll('tr.listener .key')].map(e => e.textContent)`)
@@ -120,14 +120,15 @@ func signalHasAPage(b tab) {
 
 func diagnosisFindsStuck(b tab) {
 	b.open("")
-	b.do(chromedp.Click(chromedp.Search(`//nav/a[starts-with(., "Diagnosis")]`)))
+	b.click(`[...document.querySelectorAll('nav a')].find(a => a.textContent.startsWith('Diagnosis'))`)
 	const stuck = `[...document.querySelectorAll('.finding.error')].find(e => e.textContent.includes('fraud-check of "order.accepted" is stuck'))`
 	b.until(stuck)
 	if text := eval[string](b, stuck+`.textContent`); !strings.Contains(text, "shop/chaos.go:") {
 		b.Errorf("it does not say where: %s", text)
 	}
 	b.until(`[...document.querySelectorAll('.finding.warning')].some(e => e.textContent.includes('recommendations of "order.accepted" falls behind'))`)
-	b.do(chromedp.Click(chromedp.CSS(`.finding.error a[href^="stacks"]`)))
+	b.click(`document.querySelector('.finding.error a[href^="stacks"]')`)
+	b.until(`document.querySelector('pre.stack')`)
 	if stack := b.text("pre.stack"); !strings.Contains(stack, "checkFraud") || !strings.Contains(stack, "chaos.go:") {
 		b.Errorf("stack: %s", stack)
 	}

@@ -23,8 +23,8 @@ func TestScreenshot(t *testing.T) {
 		t.Skip("without -update it is not made anew")
 	}
 	browser := startBrowser(t)
-	b := openTab(t, browser, openShop(t, 5))
-	b.open("signals?sort=status") // the worst first
+	b := openTab(t, browser, openShop(t, 2))
+	b.open("signals?sort=-status") // the worst first
 	// With most of a minute in every line.
 	b.until(`document.querySelectorAll('.finding').length >= 2`)
 	for range 45 {
