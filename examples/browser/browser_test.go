@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -186,10 +187,11 @@ func eval[T any](b tab, js string) T {
 }
 
 // click clicks on the element that js finds, as soon as it finds one: in one
-// go, because the page is patched every second.
+// go, because the page is patched every second. The answer comes before the
+// click, which may leave the page.
 func (b tab) click(js string) {
 	b.Helper()
-	b.until(`(() => { const e = ` + js + `; if (e) e.click(); return e })()`)
+	b.until(`(() => { const e = ` + js + `; if (e) setTimeout(() => e.click()); return e })()`)
 }
 
 // until waits until an expression is true. The page's policy forbids eval, so
@@ -198,8 +200,11 @@ func (b tab) until(js string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](
-		`new Promise(ok => { const look = () => (`+js+`) ? ok(true) : setTimeout(look, 50); look(); })`, chromedp.EvalAwaitPromise))
+	var err error
+	for again := true; again; again = err != nil && strings.Contains(err.Error(), "navigated") { // then look at the next page
+		_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](
+			`new Promise(ok => { const look = () => (`+js+`) ? ok(true) : setTimeout(look, 50); look(); })`, chromedp.EvalAwaitPromise))
+	}
 	if err != nil {
 		page, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
 		b.Fatalf("it never came true that %s: %v; the page:\n%s", js, err, page)

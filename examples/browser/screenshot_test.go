@@ -1,10 +1,13 @@
 package browser
 
 import (
+	"bufio"
 	"context"
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -23,13 +26,11 @@ func TestScreenshot(t *testing.T) {
 		t.Skip("without -update it is not made anew")
 	}
 	browser := startBrowser(t)
-	b := openTab(t, browser, openShop(t, 2))
+	url := openShop(t, 2)
+	watch(t, url, 50)
+	b := openTab(t, browser, url)
 	b.open("signals?sort=-status") // the worst first
-	// With most of a minute in every line.
-	b.until(`document.querySelectorAll('.finding').length >= 2`)
-	for range 45 {
-		b.until(`document.querySelector("header time").textContent !== "` + b.text("header time") + `"`)
-	}
+	b.until(`document.documentElement.dataset.live === 'on' && document.querySelectorAll('.finding').length >= 3`)
 	// As high as the two signals that have the most to tell.
 	height := eval[int64](b, `Math.floor(document.querySelectorAll('tbody')[1].getBoundingClientRect().bottom)`)
 	b.do(chromedp.EmulateViewport(1280, height))
@@ -43,4 +44,30 @@ func TestScreenshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%s: %d KB", picture, len(png)>>10)
+}
+
+// watch looks at the inspector until the test ends, and returns after some
+// seconds, when its lines have a past.
+func watch(t *testing.T, url string, seconds int) {
+	t.Helper()
+	resp, err := http.Get(url + "events?limit=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	past := make(chan bool, 2)
+	go func() {
+		lines := bufio.NewScanner(resp.Body)
+		for n := 0; lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "event: ") {
+				if n++; n == seconds {
+					past <- true
+				}
+			}
+		}
+		past <- false
+	}()
+	if !<-past {
+		t.Fatal("the stream has ended")
+	}
 }
