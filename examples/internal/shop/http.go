@@ -8,11 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"example.com/signals/inspector"
-	"example.com/signals/promsignals"
 )
 
 // API is the shop over HTTP: POST /orders, GET and DELETE /orders/{id}, GET
@@ -37,9 +33,7 @@ func NewAPI(s *Shop) *API {
 		inspector.Payloads(20, "order.accepted", "order.cancelled", "health.checked", "audit"))
 	a.mux.Handle("/signals/", http.StripPrefix("/signals", a.insp))
 	a.mux.Handle("GET /{$}", http.RedirectHandler("/signals/", http.StatusFound))
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(promsignals.NewBusCollector(s.Signals.Bus))
-	a.mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	a.mux.HandleFunc("GET /metrics", a.getMetrics)
 	a.mux.HandleFunc("POST /orders", a.postOrder)
 	a.mux.HandleFunc("GET /orders/{id}", a.getOrder)
 	a.mux.HandleFunc("DELETE /orders/{id}", a.deleteOrder)
