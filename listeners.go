@@ -45,7 +45,7 @@ type snapshot[T any] struct {
 // publish makes l the list. It must be called with b.mu held.
 func (b *baseSignal[T]) publish(l snapshot[T]) {
 	l.fast, l.only = !l.slow && !l.counts, nil
-	if len(l.plain) == 1 && !l.slow {
+	if len(l.plain) == 1 && l.fast {
 		l.only = l.plain[0]
 	}
 	b.list.Store(&l)

@@ -44,21 +44,35 @@ func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
 // lock and allocates nothing.
 func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	l := s.list.Load()
-	if l == nil || !l.fast || ctx == nil {
+	switch {
+	case l == nil || ctx == nil:
 		s.emitOther(ctx, payload, l)
 		return
+	case l.only == nil:
+		if l.fast {
+			l.emitAll(ctx, payload)
+		} else {
+			s.emitOther(ctx, payload, l)
+		}
+		return
 	}
+	defer func() {
+		if ctx != nil {
+			l.goOn(ctx, payload, 0, recover())
+		}
+	}()
+	l.only(ctx, payload)
+	ctx = nil // it has come back
+}
+
+// emitAll is Emit for several listeners.
+func (l *snapshot[T]) emitAll(ctx context.Context, payload T) {
 	at := 0
 	defer func() {
 		if at >= 0 {
 			l.goOn(ctx, payload, at, recover())
 		}
 	}()
-	if l.only != nil { // then the arguments stay in registers
-		l.only(ctx, payload)
-		at = -1
-		return
-	}
 	for plain := l.plain; at < len(plain); at++ { // the hot loop
 		plain[at](ctx, payload)
 	}
@@ -83,45 +97,53 @@ func (l *snapshot[T]) goOn(ctx context.Context, payload T, at int, panicked any)
 	}
 }
 
-// emitOther is Emit for what is not so fast.
+// emitOther is Emit for what is not so fast; without options and observers it
+// counts. One emission of 64 is then timed, and goes the slow way.
 func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *snapshot[T]) {
 	switch {
 	case l == nil:
 		s.touch()
+		return
 	case ctx == nil:
 		s.Emit(context.Background(), payload)
-	case l.slow:
-		s.emitSlow(ctx, payload, l, stripeHere())
-	default:
-		s.emitCounted(ctx, payload, l)
+		return
+	case !l.counts:
+		s.emitSlow(ctx, payload, l, 0)
+		return
 	}
-}
-
-// emitCounted is Emit with counters. One emission of 64 goes the slow way,
-// which times the listeners.
-func (s *SyncSignal[T]) emitCounted(ctx context.Context, payload T, l *snapshot[T]) {
 	st, k := s.conf.Load(), stripeHere()
 	emitted := st.emitted.at(k)
-	if st.watched.Load() || emitted.Load()%sampleEvery == 0 {
+	if l.slow || st.watched.Load() || emitted.Load()%sampleEvery == 0 {
 		s.emitSlow(ctx, payload, l, k)
 		return
 	}
 	emitted.Add(1)
-	at := 0
+	if len(l.plain) != 1 {
+		l.emitAllCounted(ctx, payload, st, k)
+		return
+	}
+	defer func() {
+		if ctx != nil {
+			l.goOnCounted(ctx, payload, 0, recover(), k)
+		}
+	}()
+	l.plain[0](ctx, payload)
+	l.rows[0].delivered.at(k).Add(1)
+	st.delivered.at(k).Add(1)
+	ctx = nil
+}
+
+// emitAllCounted is emitAll with counters.
+func (l *snapshot[T]) emitAllCounted(ctx context.Context, payload T, st *settings, k uint64) {
+	at, n := 0, len(l.plain)
 	defer func() {
 		if at >= 0 {
 			l.goOnCounted(ctx, payload, at, recover(), k)
 		}
 	}()
-	n := len(l.plain)
-	if l.only != nil {
-		l.only(ctx, payload)
-		l.rows[0].delivered.at(k).Add(1)
-	} else {
-		for ; at < n; at++ {
-			l.plain[at](ctx, payload)
-			l.rows[at].delivered.at(k).Add(1)
-		}
+	for ; at < n; at++ {
+		l.plain[at](ctx, payload)
+		l.rows[at].delivered.at(k).Add(1)
 	}
 	at = -1
 	st.delivered.at(k).Add(uint64(n))
