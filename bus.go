@@ -141,7 +141,7 @@ func (b *Bus) joinLocked(m member) {
 		d.guardAll() // made by a listener that is being drained, perhaps
 	}
 	b.members = append(b.members, m)
-	st.watched.Store(b.watchesLocked())
+	st.watch(b.watchesLocked())
 	for _, t := range b.tapping {
 		t.on(m)
 	}
@@ -180,7 +180,7 @@ func (b *Bus) remove(which func(member) bool) bool {
 	}
 	m := b.members[i]
 	m.settings().onBus.Store(false)
-	m.settings().watched.Store(false)
+	m.settings().watch(false)
 	b.members = slices.Delete(b.members, i, i+1)
 	for _, t := range b.tapping {
 		untold = append(untold, t.off(m))
@@ -261,7 +261,7 @@ func (b *Bus) publishLocked() {
 func (b *Bus) watchLocked() {
 	w := b.watchesLocked()
 	for _, m := range b.members {
-		m.settings().watched.Store(w)
+		m.settings().watch(w)
 	}
 }
 

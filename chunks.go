@@ -22,6 +22,7 @@ type chunk[T any] struct {
 	claims  int       // in it
 	off     bool      // it has left the log, with claims in it
 	slots   []slot[T]
+	dues    []due // under engine.mu; beside slots, or nil
 }
 
 // extend puts a chunk behind the tail.
@@ -101,6 +102,7 @@ func (g *engine[T]) reclaim() {
 // recycle puts a chunk that nobody needs into the pool.
 func (g *engine[T]) recycle(c *chunk[T]) {
 	clear(c.slots)
+	clear(c.dues)
 	c.off = false
 	g.poolOf(len(c.slots)).Put(c)
 }

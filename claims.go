@@ -9,6 +9,7 @@ import (
 type claim[T any] struct {
 	c        *chunk[T]
 	from, to uint64
+	wait     *waiter       // an EmitWait, whose emission is a claim of its own, or nil
 	begun    time.Duration // SlowAfter, or an observer that is told: when it began
 	said     bool          // SlowAfter: it has been warned of
 }
@@ -56,10 +57,15 @@ func (g *engine[T]) claim(r *reader[T], cl *claim[T]) {
 				break
 			}
 		}
-		for p := cl.from; g.waits > 0 && p < cl.to; p++ {
-			if r.at.slots[p-r.at.base].wait != nil {
-				cl.to = max(p, cl.from+1)
+		for p := cl.from + 1; g.waits > 0 && p < cl.to; p++ {
+			if r.at.due(p).wait != nil {
+				cl.to = p
 			}
+		}
+	}
+	if g.waits > 0 {
+		if cl.wait = r.at.due(cl.from).wait; cl.wait != nil {
+			cl.to = cl.from + 1
 		}
 	}
 	if g.slowAfter > 0 || len(g.st.hooks(telling)) > 0 {
@@ -90,14 +96,12 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) 
 	if !r.hidden {
 		g.run += calls
 	}
-	if at > from && g.waits > 0 {
-		if sl := &cl.c.slots[from-cl.c.base]; sl.wait != nil {
-			g.answer(sl, outcome)
-		}
+	if at > from && cl.wait != nil {
+		g.answer(cl.c, from, outcome)
 	}
 	if g.capacity > 0 {
 		for p := cl.from; p < min(at, cl.to); p++ {
-			g.release(&cl.c.slots[p-cl.c.base])
+			g.release(cl.c, p)
 		}
 	}
 	if at < cl.to {
@@ -171,12 +175,11 @@ func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
 			for p-c.base >= uint64(len(c.slots)) {
 				c = c.next
 			}
-			sl := &c.slots[p-c.base]
-			if sl.wait != nil {
-				g.answer(sl, r.e.dropError())
+			if c.due(p).wait != nil {
+				g.answer(c, p, r.e.dropError())
 			}
 			if g.capacity > 0 {
-				g.release(sl)
+				g.release(c, p)
 			}
 		}
 	}
@@ -191,10 +194,20 @@ func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
 	}
 }
 
-// answer tells an EmitWait that one listener is through.
-func (g *engine[T]) answer(sl *slot[T], err error) {
-	sl.wait.finish(err)
-	if sl.wait.left == 0 {
+// due returns what is due for position p.
+func (c *chunk[T]) due(p uint64) due {
+	if c.dues == nil {
+		return due{}
+	}
+	return c.dues[p-c.base]
+}
+
+// answer tells the EmitWait of position p that one listener is through.
+func (g *engine[T]) answer(c *chunk[T], p uint64, err error) {
+	d := &c.dues[p-c.base]
+	d.wait.finish(err)
+	if d.wait.left == 0 {
+		d.wait = nil
 		g.waits--
 	}
 }

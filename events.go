@@ -135,7 +135,7 @@ func (l *loop[T]) body() {
 		ctx = hk.listenerBegin(ctx, e.info())
 	}
 	l.over = true // unless the body comes back
-	if sl.wait != nil || len(hk) > 0 {
+	if l.cl.wait != nil || len(hk) > 0 {
 		outcome = e.dropError()
 	}
 	begun := monotonic()

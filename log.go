@@ -1,6 +1,9 @@
 package signals
 
-import "context"
+import (
+	"context"
+	"unsafe"
+)
 
 // The broadcast log. An async signal (each shard of a sharded one) appends
 // every accepted emission once, whatever the number of listeners, to a list of
@@ -46,8 +49,13 @@ const (
 type slot[T any] struct {
 	ctx     context.Context
 	payload T
-	wait    *waiter // EmitWait, or nil
-	left    int     // with Capacity: listeners that have not finished it; under engine.mu
+}
+
+// due is what Capacity and EmitWait must know of one emission. It is beside
+// the slots and not in them: without those two, nobody has to write it.
+type due struct {
+	wait *waiter // EmitWait, or nil
+	left int     // with Capacity: listeners that have not finished it
 }
 
 // accept is append with all that comes before and after, for an emission that
@@ -55,7 +63,7 @@ type slot[T any] struct {
 // that cannot end. It reports whether it was one. This is all that Emit costs,
 // whatever the number of listeners.
 func (g *engine[T]) accept(ctx context.Context, payload T) bool {
-	if g.st.watches() || ctx.Done() != nil {
+	if g.st.watched.Load() || !isBackground(ctx) && ctx.Done() != nil {
 		return false
 	}
 	g.lock()
@@ -78,6 +86,15 @@ func (g *engine[T]) accept(ctx context.Context, payload T) bool {
 	return true
 }
 
+// isBackground reports whether ctx is context.Background(), the most usual one:
+// it compares the word of the interface that stands for the type, which saves
+// accept a call, and with it the saving of all its registers.
+func isBackground(ctx context.Context) bool { return typeWord(ctx) == background }
+
+var background = typeWord(context.Background())
+
+func typeWord(ctx context.Context) uintptr { return *(*uintptr)(unsafe.Pointer(&ctx)) }
+
 // append adds an emission to the log. It must be called with g.mu held.
 func (g *engine[T]) append(ctx context.Context, payload T, w *waiter) {
 	if len(g.readers) == 0 { // accepted, not stored
@@ -95,7 +112,7 @@ func (g *engine[T]) append(ctx context.Context, payload T, w *waiter) {
 	sl.ctx, sl.payload = ctx, payload
 	g.end++
 	if g.capacity > 0 || w != nil || g.waits > 0 {
-		g.account(sl, w)
+		g.account(c, g.end-1, w)
 	}
 	if g.idle > 0 {
 		g.wakeAll()
@@ -103,11 +120,14 @@ func (g *engine[T]) append(ctx context.Context, payload T, w *waiter) {
 }
 
 // account does for one emission what only Capacity and EmitWait need.
-func (g *engine[T]) account(sl *slot[T], w *waiter) {
-	sl.left = len(g.readers)
+func (g *engine[T]) account(c *chunk[T], at uint64, w *waiter) {
+	if c.dues == nil {
+		c.dues = make([]due, len(c.slots))
+	}
+	c.dues[at-c.base] = due{w, len(g.readers)}
 	g.pending++
 	if w != nil {
-		sl.wait, w.left = w, len(g.readers)
+		w.left = len(g.readers)
 		g.waits++
 	}
 	for _, r := range g.bounded { // what MaxLag drops must not be waited for

@@ -138,8 +138,9 @@ func (g *engine[T]) turnAway() {
 }
 
 // release notes, with Capacity, that one listener is through with an emission.
-func (g *engine[T]) release(sl *slot[T]) {
-	if sl.left--; sl.left == 0 {
+func (g *engine[T]) release(c *chunk[T], p uint64) {
+	d := &c.dues[p-c.base]
+	if d.left--; d.left == 0 {
 		g.pending--
 	}
 }

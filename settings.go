@@ -25,7 +25,7 @@ type settings struct {
 	own     *staged     // read only: the signal's observers
 	origin  [6]uintptr  // read only: where the signal was made, if by a constructor
 	onBus   atomic.Bool // false once the signal has left its bus
-	watched atomic.Bool // the bus has taps or observers of emissions; written under bus.mu
+	watched atomic.Bool // somebody observes or taps emissions; written under bus.mu
 
 	first     atomic.Pointer[[6]uintptr] // where the first listener was registered
 	infoPtr   atomic.Pointer[SignalInfo] // made when first asked for after first is known
@@ -48,6 +48,7 @@ func newSettings[T any](kind Kind, c config) *settings {
 	_, ofFail := any((*T)(nil)).(*Failure)
 	st := &settings{config: c, kind: kind, payload: typeName[T](), ofFail: ofFail, id: lastID.Add(1), own: newStaged(c.observers)}
 	st.onBus.Store(c.bus != nil)
+	st.watch(false)
 	if st.counts() && kind == KindSync {
 		st.emitted, st.delivered = newCounter(), newCounter()
 	}
@@ -77,8 +78,8 @@ func (st *settings) slow() bool {
 	return st.slowAfter > 0 || len(st.own[emitting]) > 0 || len(st.own[delivering]) > 0
 }
 
-// watches reports whether emissions are observed.
-func (st *settings) watches() bool { return st.watched.Load() || len(st.own[emitting]) > 0 }
+// watch notes whether the bus watches emissions.
+func (st *settings) watch(bus bool) { st.watched.Store(bus || len(st.own[emitting]) > 0) }
 
 // hooks returns the observers of a stage: the signal's and those of its bus.
 func (st *settings) hooks(at stage) hooks {

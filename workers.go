@@ -327,7 +327,7 @@ func (w *worker[T]) failed(sl *slot[T], err error) {
 	w.err = err
 	w.r.e.report(sl.ctx, sl.payload, err)
 	w.err = nil
-	if sl.wait != nil {
+	if w.cl.wait != nil {
 		w.err = w.r.e.named(err)
 	}
 }
@@ -351,7 +351,7 @@ func (w *worker[T]) rescue() {
 	}
 	defer func() { // also if the failure handler calls Goexit again
 		var outcome error
-		if sl.wait != nil {
+		if w.cl.wait != nil {
 			outcome = r.e.named(err)
 		}
 		g.mu.Lock()
