@@ -85,9 +85,7 @@ func (s *asyncBase[T]) all() []*engine[T] {
 // ctx without its cancellation and deadline. An emission that is refused is
 // reported to the failure handler; use Offer to know.
 func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) {
-	if g := s.first.Load(); g == nil || ctx == nil || !g.accept(ctx, payload) {
-		s.emit(s.all()[0], ctx, payload)
-	}
+	s.accept(s.first.Load(), ctx, payload)
 }
 
 // Offer is Emit that says whether the emission was accepted: nil, or an error
@@ -108,9 +106,10 @@ func (s *AsyncSignal[T]) EmitWait(ctx context.Context, payload T) error {
 }
 
 func (s *asyncBase[T]) emit(g *engine[T], ctx context.Context, payload T) { //nolint:revive // ctx follows the receiver's part
-	if ctx == nil {
-		ctx = context.Background()
+	if g == nil {
+		g = s.all()[0]
 	}
+	ctx = orBackground(ctx)
 	if err := s.offer(g, ctx, payload); err != nil {
 		s.refuse(ctx, payload, err)
 	}

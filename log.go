@@ -58,23 +58,36 @@ type due struct {
 	left int     // with Capacity: listeners that have not finished it
 }
 
-// accept is append with all that comes before and after, for an emission that
-// needs nothing else: no observer, no bound, no waiter, no new chunk, a context
-// that cannot end. It reports whether it was one. This is all that Emit costs,
-// whatever the number of listeners.
-func (g *engine[T]) accept(ctx context.Context, payload T) bool {
-	if g.st.watched.Load() || !isBackground(ctx) && ctx.Done() != nil {
-		return false
+// accept is Emit to engine g, or to the first one if g is nil. For an emission
+// that needs nothing but to be appended, this is all that Emit costs, whatever
+// the number of listeners: no observer, no bound, no waiter, no new chunk, a
+// context that cannot end.
+func (s *asyncBase[T]) accept(g *engine[T], ctx context.Context, payload T) {
+	if g == nil || ctx == nil || g.st.watched.Load() || !isBackground(ctx) && ctx.Done() != nil {
+		s.emit(g, ctx, payload)
+		return
 	}
-	g.lock()
+	if !g.mu.TryLock() {
+		g.lockContended()
+	}
 	c := g.tail
 	if g.gated || g.waits > 0 || c == nil || g.end-c.base == uint64(len(c.slots)) || len(g.readers) == 0 {
 		g.mu.Unlock()
-		return false
+		s.emit(g, ctx, payload)
+		return
 	}
 	sl := &c.slots[g.end-c.base]
 	sl.ctx, sl.payload = ctx, payload
 	g.end++
+	if g.idle > 0 || g.ready > 0 && g.spare == 0 {
+		g.rouse()
+		return
+	}
+	g.mu.Unlock()
+}
+
+// rouse makes the idle readers ready, and unlocks.
+func (g *engine[T]) rouse() {
 	if g.idle > 0 {
 		g.wakeAll()
 	}
@@ -83,7 +96,6 @@ func (g *engine[T]) accept(ctx context.Context, payload T) bool {
 	if start {
 		go g.start()
 	}
-	return true
 }
 
 // isBackground reports whether ctx is context.Background(), the most usual one:

@@ -47,9 +47,7 @@ func (s *ShardedSignal[T]) shard(payload T) *engine[T] {
 // Emit hands payload to every listener that is registered when its shard
 // accepts it, as AsyncSignal.Emit does.
 func (s *ShardedSignal[T]) Emit(ctx context.Context, payload T) {
-	if g := s.shard(payload); ctx == nil || !g.accept(ctx, payload) {
-		s.emit(g, ctx, payload)
-	}
+	s.accept(s.shard(payload), ctx, payload)
 }
 
 // Offer is Emit that says whether the emission was accepted, as
