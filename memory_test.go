@@ -460,7 +460,7 @@ func TestASignalThatIsNeverClosedIsCollected(t *testing.T) {
 
 func TestASignalThatHasNotEmittedHasNoChunk(t *testing.T) {
 	const n = 200
-	all := make([]*signals.AsyncSignal[int], n)
+	all := make([]*signals.AsyncSignal[int64], n)
 	allocated := func(do func(i int)) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -471,8 +471,8 @@ func TestASignalThatHasNotEmittedHasNoChunk(t *testing.T) {
 		return (after.TotalAlloc - before.TotalAlloc) / n
 	}
 	made := allocated(func(i int) {
-		all[i] = signals.New[int]()
-		all[i].AddListener(func(context.Context, int) {})
+		all[i] = signals.New[int64]()
+		all[i].AddListener(func(context.Context, int64) {})
 	})
 	if made >= 4000 {
 		t.Errorf("a signal with a listener takes %d bytes; a chunk takes about 4096", made)

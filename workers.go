@@ -216,8 +216,10 @@ func (g *engine[T]) lock() {
 
 func (g *engine[T]) lockContended() {
 	if g.procs > 1 {
-		for range 16 {
-			pause()
+		for i := range 16 {
+			for range 1 << min(i+2, 5) { // the longer, the fewer disturb the one that holds it
+				pause()
+			}
 			if g.mu.TryLock() {
 				return
 			}
