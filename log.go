@@ -91,10 +91,10 @@ func (g *engine[T]) rouse() {
 	if g.idle > 0 {
 		g.wakeAll()
 	}
-	start := g.ready > 0 && g.spare == 0 && g.another()
+	w := g.needed()
 	g.mu.Unlock()
-	if start {
-		go g.start()
+	if w != nil {
+		go w.start()
 	}
 }
 

@@ -27,7 +27,6 @@ import (
 type engine[T any] struct {
 	sig       *baseSignal[T] // read only, as are all fields to the blank line
 	st        *settings
-	start     func() // the body of a worker's goroutine, made once so that starting one allocates nothing
 	capacity  int
 	slowAfter time.Duration
 	budget    *budget[T] // MaxWorkers, or nil
@@ -55,6 +54,8 @@ type engine[T any] struct {
 	ready    int          // readers in ready lists
 	called   int          // Events loops that are to come and look
 	claims   int          // under way
+	resting  *worker[T]   // without a goroutine, at most procs, for when one is needed
+	rested   int          // how many
 	workers  int          // goroutines
 	spare    int          // of those, the ones that have not begun, or linger
 	lingers  bool         // one does, and looks at news
@@ -86,12 +87,12 @@ func (g *engine[T]) unlock() {
 // unlockUntold is unlock for a caller that holds another mutex too: it must
 // tell the observers what is returned when it has released that.
 func (g *engine[T]) unlockUntold() []dropNote {
-	start := g.ready > 0 && g.spare == 0 && g.another()
+	w := g.needed()
 	notes := g.notes
 	g.notes = nil
 	g.mu.Unlock()
-	if start {
-		go g.start()
+	if w != nil {
+		go w.start()
 	}
 	return notes
 }
@@ -104,19 +105,47 @@ func (st *settings) tell(notes []dropNote) {
 	}
 }
 
-// another admits one more worker, if MaxWorkers lets it.
-func (g *engine[T]) another() bool {
-	if g.budget != nil && !g.budget.take(g) {
-		return false
+// needed returns one more worker, which must be started, if there is work that
+// none will look for and MaxWorkers lets it.
+func (g *engine[T]) needed() *worker[T] {
+	if g.ready == 0 || g.spare > 0 || g.budget != nil && !g.budget.take(g) {
+		return nil
 	}
-	g.workers++
-	g.spare++
-	return true
+	return g.hire()
 }
 
-// worker is a goroutine's work on one engine at a time.
+func (g *engine[T]) hire() *worker[T] {
+	g.workers++
+	g.spare++
+	w := g.resting
+	if w == nil {
+		w = new(worker[T])
+		work, id := w.work, g.st.id
+		w.start = func() { markTop(id, work) }
+	} else {
+		g.resting, w.behind = w.behind, nil
+		g.rested--
+	}
+	w.g = g
+	return w
+}
+
+// dismiss keeps a worker whose goroutine ends for the next one.
+func (g *engine[T]) dismiss(w *worker[T]) {
+	if g.rested < g.procs {
+		*w = worker[T]{start: w.start, behind: g.resting} // it keeps nothing alive
+		g.resting = w
+		g.rested++
+	}
+}
+
+// worker is a goroutine's work on one engine at a time. It is not on the stack
+// of that goroutine, which so is small enough not to grow, and it outlives it.
 type worker[T any] struct {
-	g     *engine[T]
+	start  func()     // the goroutine's body, made once so that starting it allocates nothing
+	behind *worker[T] // in engine.resting
+
+	g     *engine[T] // the rest belongs to the goroutine
 	r     *reader[T] // whose claim is run, or nil
 	cl    claim[T]
 	at    uint64 // position under way
@@ -129,21 +158,28 @@ type worker[T any] struct {
 }
 
 // work is the life of a worker.
-func (g *engine[T]) work() {
-	w := worker[T]{g: g}
-	defer w.rescue()
-	g.mu.Lock()
-	g.spare--
-	for w.g != nil {
-		w.serve()
+func (w *worker[T]) work() {
+	defer func() {
+		if v := recover(); v != nil {
+			panic(v) // a defect of this package, not a listener's panic: do not hide it
+		}
+		if w != nil {
+			w.rescue()
+		}
+	}()
+	w.g.mu.Lock()
+	w.g.spare--
+	for w.serve() {
 	}
+	w = nil // it has been dismissed
 }
 
 // serve runs what is ready on w.g, whose mutex is held, until nothing is or
-// another shard is owed the worker, and leaves w.g nil or at that shard.
-func (w *worker[T]) serve() {
+// another shard is owed the worker. It reports whether the worker goes on
+// there; else it has been dismissed.
+func (w *worker[T]) serve() bool {
 	g := w.g
-	for r := g.next(); r != nil; r = g.next() {
+	for r := w.next(); r != nil; r = w.next() {
 		g.claim(r, &w.cl)
 		w.r, w.at, w.calls, w.err = r, w.cl.from, 0, nil
 		if r.conc > 1 {
@@ -163,19 +199,24 @@ func (w *worker[T]) serve() {
 	if g.budget != nil {
 		next = g.budget.pass(g)
 	}
-	g.unlock()
-	w.g = next
-	if next != nil {
-		next.mu.Lock()
-		next.workers++
+	if next == nil {
+		g.dismiss(w)
+		g.unlock()
+		return false
 	}
+	w.g = next
+	g.unlock()
+	next.mu.Lock()
+	next.workers++
+	return true
 }
 
 // next returns the first ready reader. Without one it lingers, as a spare
 // worker, for about as long as it takes to start a goroutine: if emissions
 // come thick and fast, it is cheaper to find the next one than to be started
 // for it. It is called with g.mu held and holds it when it returns.
-func (g *engine[T]) next() *reader[T] {
+func (w *worker[T]) next() *reader[T] {
+	g := w.g
 	r := g.take()
 	if r != nil || g.spare > 0 || g.procs == 1 {
 		return r
@@ -339,10 +380,7 @@ func (w *worker[T]) failed(sl *slot[T], err error) {
 // new worker takes this one's place and goes on behind the emission that was
 // under way.
 func (w *worker[T]) rescue() {
-	if v := recover(); v != nil {
-		panic(v) // a defect of this package, not a listener's panic: do not hide it
-	}
-	if w.g == nil || w.r == nil {
+	if w.r == nil {
 		return
 	}
 	g, r := w.g, w.r
@@ -359,9 +397,10 @@ func (w *worker[T]) rescue() {
 		g.mu.Lock()
 		g.giveBack(r, w.cl.from, w.at+1)
 		g.finish(r, w.cl.from, w.at+1, w.calls, outcome)
-		g.spare++
+		g.workers--
+		next := g.hire()
 		g.mu.Unlock()
-		go g.start()
+		go next.start()
 	}()
 	if w.err == nil {
 		r.e.report(sl.ctx, sl.payload, err)
@@ -384,8 +423,6 @@ func newEngine[T any](sig *baseSignal[T], st *settings, b *budget[T]) *engine[T]
 		sig:   sig, st: st, capacity: st.capacity, slowAfter: st.slowAfter,
 		gated: st.capacity > 0, budget: b,
 	}
-	work := g.work
-	g.start = func() { markTop(st.id, work) }
 	return g
 }
 
