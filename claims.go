@@ -88,9 +88,12 @@ func (g *engine[T]) claim(r *reader[T], cl *claim[T]) {
 func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) {
 	i := r.claimed(from)
 	cl := r.claims[i]
-	r.claims[i] = r.claims[len(r.claims)-1]
-	r.claims[len(r.claims)-1] = claim[T]{}
-	r.claims = r.claims[:len(r.claims)-1]
+	last := len(r.claims) - 1
+	if i < last {
+		r.claims[i] = r.claims[last]
+	}
+	r.claims[last].c, r.claims[last].wait = nil, nil
+	r.claims = r.claims[:last]
 	g.claims--
 	r.run += calls
 	if !r.hidden {
@@ -127,8 +130,12 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) 
 		r.quieted = nil
 	}
 	g.reclaim()
-	g.admit()
-	g.rest()
+	if g.capacity > 0 {
+		g.admit()
+	}
+	if g.ready == 0 {
+		g.rest()
+	}
 }
 
 // claimed returns the index of the claim that begins at from.

@@ -83,8 +83,15 @@ func (st *settings) watch(bus bool) { st.watched.Store(bus || len(st.own[emittin
 
 // hooks returns the observers of a stage: the signal's and those of its bus.
 func (st *settings) hooks(at stage) hooks {
+	if st.bus == nil {
+		return st.own[at]
+	}
+	return st.allHooks(at)
+}
+
+func (st *settings) allHooks(at stage) hooks {
 	own := st.own[at]
-	if st.bus == nil || !st.onBus.Load() {
+	if !st.onBus.Load() {
 		return own
 	}
 	all := st.bus.observers.Load()
