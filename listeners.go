@@ -321,9 +321,29 @@ func (b *baseSignal[T]) RemoveListener(key string) int {
 
 // Reset removes all listeners. Those that are added while it runs may stay.
 func (b *baseSignal[T]) Reset() {
-	for _, r := range b.rows() {
-		r.unsubscribe()
+	rows, untold := b.removeAll()
+	for i, r := range rows {
+		r.left(untold[i])
 	}
+}
+
+// removeAll empties the list, and returns what was in it and what observers
+// must be told of each.
+func (b *baseSignal[T]) removeAll() (rows []row[T], untold [][]dropNote) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rows = b.rows()
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	st := rows[0].st
+	b.keys = nil
+	b.publish(snapshot[T]{slow: st.slow(), counts: st.counts()})
+	for _, r := range rows {
+		r.ended = true
+		untold = append(untold, r.detach())
+	}
+	return rows, untold
 }
 
 func (b *baseSignal[T]) rows() []row[T] {

@@ -155,16 +155,20 @@ func (e *entry[T]) enlist(h *handler[T], attach func()) (int, *Subscription, err
 	if e.scope != nil && !e.scope.adopt(&e.sub) {
 		return e.sig.Len(), &e.sub, e.scopeClosed()
 	}
-	n, err := e.sig.add(e, inList, attach)
-	if err != nil {
-		if e.scope != nil {
+	added := false
+	defer func() {
+		if !added && e.scope != nil { // also if the Growth policy panics
 			e.scope.forget(&e.sub)
 		}
+	}()
+	n, err := e.sig.add(e, inList, attach)
+	if err != nil {
 		if errors.Is(err, ErrClosed) {
 			return n, &e.sub, err
 		}
 		return n, nil, err
 	}
+	added = true
 	e.watch(h)
 	return n, &e.sub, nil
 }
@@ -218,14 +222,23 @@ func (e *entry[T]) claimOnce() bool {
 
 func (e *entry[T]) unsubscribe() bool {
 	var untold []dropNote
-	ok := e.sig.remove(e, func() {
-		for _, r := range e.readers {
-			untold = append(untold, r.detach()...)
-		}
-	})
-	if !ok {
+	if !e.sig.remove(e, func() { untold = e.detach() }) {
 		return false
 	}
+	e.left(untold)
+	return true
+}
+
+// detach takes the readers off their logs.
+func (e *entry[T]) detach() (untold []dropNote) {
+	for _, r := range e.readers {
+		untold = append(untold, r.detach()...)
+	}
+	return untold
+}
+
+// left does what is left to do when the entry has been removed.
+func (e *entry[T]) left(untold []dropNote) {
 	e.st.tell(untold)
 	e.untilMu.Lock()
 	e.gone = true
@@ -238,7 +251,6 @@ func (e *entry[T]) unsubscribe() bool {
 	if e.scope != nil {
 		e.scope.forget(&e.sub)
 	}
-	return true
 }
 
 // removed reports whether an async listener has been removed: perhaps while

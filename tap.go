@@ -117,10 +117,7 @@ func (s *asyncBase[T]) tap(t *tap) tapEnd {
 	}
 	attach()
 	return func() (*Subscription, func()) {
-		var untold []dropNote
-		for _, r := range e.readers {
-			untold = append(untold, r.detach()...)
-		}
+		untold := e.detach()
 		return &e.sub, func() { st.tell(untold) }
 	}
 }
