@@ -120,9 +120,9 @@ func (s *asyncBase[T]) offer(g *engine[T], ctx context.Context, payload T) error
 	if len(hk) == 0 {
 		return g.offer(ctx, detached(ctx), payload, nil)
 	}
-	seen := hk.emitBegin(ctx, g.st.info())
+	seen := hk.emitBegin(ctx, g.st)
 	err := g.offer(ctx, detached(seen), payload, nil)
-	hk.emitEnd(seen, g.st.info(), err)
+	hk.emitEnd(seen, g.st, err)
 	return err
 }
 
@@ -133,12 +133,12 @@ func (s *asyncBase[T]) emitWait(g *engine[T], ctx context.Context, payload T) er
 	hk := g.st.hooks(emitting)
 	seen := ctx
 	if len(hk) > 0 {
-		seen = hk.emitBegin(ctx, g.st.info())
+		seen = hk.emitBegin(ctx, g.st)
 	}
 	w := &waiter{done: make(chan struct{})}
 	err := g.offer(ctx, seen, payload, w)
 	if len(hk) > 0 {
-		hk.emitEnd(seen, g.st.info(), err)
+		hk.emitEnd(seen, g.st, err)
 	}
 	if err != nil {
 		return err

@@ -132,7 +132,7 @@ func (l *loop[T]) body() {
 	calls++
 	hk, ctx := g.st.hooks(delivering), sl.ctx
 	if len(hk) > 0 {
-		ctx = hk.listenerBegin(ctx, e.info())
+		ctx = hk.listenerBegin(ctx, e.st, e.info())
 	}
 	l.over = true // unless the body comes back
 	if l.cl.wait != nil || len(hk) > 0 {
@@ -145,7 +145,7 @@ func (l *loop[T]) body() {
 			e.timing.add(took)
 		}
 		if len(hk) > 0 {
-			hk.listenerEnd(ctx, e.info(), took, outcome)
+			hk.listenerEnd(ctx, e.st, e.info(), took, outcome)
 		}
 	}()
 	more := l.yield(sl.payload)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -40,7 +42,7 @@ func (e *entry[T]) named(err error) *ListenerError {
 // failed counts a failure that the emitter gets, and returns it.
 func (e *entry[T]) failed(ctx context.Context, payload T, err error) error {
 	e.count(err)
-	e.st.hooks(telling).failure(ctx, func() Failure { return e.failure(payload, err) })
+	e.st.hooks(telling).failure(ctx, e.st, func() Failure { return e.failure(payload, err) })
 	return e.named(err)
 }
 
@@ -68,14 +70,14 @@ func (e *entry[T]) report(ctx context.Context, payload T, err error) {
 // handle tells the observers, and then calls the signal's handler, else the
 // bus's, else it logs.
 func (st *settings) handle(ctx context.Context, f Failure) {
-	st.hooks(telling).failure(ctx, func() Failure { return f })
+	st.hooks(telling).failure(ctx, st, func() Failure { return f })
 	if st.onFailure == nil || st.ofFail {
 		st.logFailure(ctx, f)
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			st.log().ErrorContext(ctx, "signals: a failure handler panicked",
+			st.say(ctx, slog.LevelError, "signals: a failure handler panicked",
 				"signal", f.Signal, "panic", fmt.Sprint(v), "stack", string(debug.Stack()), "failure", f.Err)
 		}
 	}()
@@ -87,7 +89,7 @@ func (st *settings) handle(ctx context.Context, f Failure) {
 func (st *settings) logFailure(ctx context.Context, f Failure) {
 	if f.Listener == "" {
 		if n := st.refusals(); n > 0 {
-			st.log().ErrorContext(ctx, "signals: emissions refused", "signal", f.Signal, "err", f.Err, "count", n)
+			st.say(ctx, slog.LevelError, "signals: emissions refused", "signal", f.Signal, "err", f.Err, "count", n)
 		}
 		return
 	}
@@ -95,7 +97,22 @@ func (st *settings) logFailure(ctx context.Context, f Failure) {
 	if p, ok := errors.AsType[*PanicError](f.Err); ok {
 		args = append(args, "stack", string(p.Stack))
 	}
-	st.log().ErrorContext(ctx, "signals: listener failed", args...)
+	st.say(ctx, slog.LevelError, "signals: listener failed", args...)
+}
+
+// say logs. A Logger that panics does not end the program: what it was told
+// goes to the standard error then.
+func (st *settings) say(ctx context.Context, level slog.Level, msg string, args ...any) {
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(os.Stderr, "signals: the Logger of %q panicked: %v; it was told: %s %v\n", st.info().Name, v, msg, args)
+		}
+	}()
+	logger := st.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.Log(ctx, level, msg, args...)
 }
 
 // refusals counts one refused emission and returns how many to log now, or 0.

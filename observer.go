@@ -95,49 +95,49 @@ func newStaged(observers []Observer) *staged {
 	return &s
 }
 
-func (h hooks) emitBegin(ctx context.Context, s *SignalInfo) context.Context {
+func (h hooks) emitBegin(ctx context.Context, st *settings) context.Context {
 	for i := range h {
 		if f := h[i].EmitBegin; f != nil {
-			ctx = begin(ctx, "EmitBegin", func(ctx context.Context) context.Context { return f(ctx, s) })
+			ctx = st.begin(ctx, "EmitBegin", func() context.Context { return f(ctx, st.info()) })
 		}
 	}
 	return ctx
 }
 
-func (h hooks) emitEnd(ctx context.Context, s *SignalInfo, err error) {
+func (h hooks) emitEnd(ctx context.Context, st *settings, err error) {
 	for i := range h {
 		if f := h[i].EmitEnd; f != nil {
-			guard("EmitEnd", func() { f(ctx, s, err) })
+			st.guard(ctx, "EmitEnd", func() { f(ctx, st.info(), err) })
 		}
 	}
 }
 
-func (h hooks) listenerBegin(ctx context.Context, l *ListenerInfo) context.Context {
+func (h hooks) listenerBegin(ctx context.Context, st *settings, l *ListenerInfo) context.Context {
 	for i := range h {
 		if f := h[i].ListenerBegin; f != nil {
-			ctx = begin(ctx, "ListenerBegin", func(ctx context.Context) context.Context { return f(ctx, l) })
+			ctx = st.begin(ctx, "ListenerBegin", func() context.Context { return f(ctx, l) })
 		}
 	}
 	return ctx
 }
 
-func (h hooks) listenerEnd(ctx context.Context, l *ListenerInfo, took time.Duration, err error) {
+func (h hooks) listenerEnd(ctx context.Context, st *settings, l *ListenerInfo, took time.Duration, err error) {
 	for i := range h {
 		if f := h[i].ListenerEnd; f != nil {
-			guard("ListenerEnd", func() { f(ctx, l, took, err) })
+			st.guard(ctx, "ListenerEnd", func() { f(ctx, l, took, err) })
 		}
 	}
 }
 
-func (h hooks) drop(l *ListenerInfo, n int) {
+func (h hooks) drop(st *settings, l *ListenerInfo, n int) {
 	for i := range h {
 		if f := h[i].Drop; f != nil {
-			guard("Drop", func() { f(l, n) })
+			st.guard(context.Background(), "Drop", func() { f(l, n) })
 		}
 	}
 }
 
-func (h hooks) failure(ctx context.Context, failure func() Failure) {
+func (h hooks) failure(ctx context.Context, st *settings, failure func() Failure) {
 	var f *Failure // made for the first who wants it
 	for i := range h {
 		if fn := h[i].Failure; fn != nil {
@@ -145,16 +145,16 @@ func (h hooks) failure(ctx context.Context, failure func() Failure) {
 				made := failure()
 				f = &made
 			}
-			guard("Failure", func() { fn(ctx, *f) })
+			st.guard(ctx, "Failure", func() { fn(ctx, *f) })
 		}
 	}
 }
 
 // begin calls one Begin function; if it panics or returns nil, ctx stays.
-func begin(ctx context.Context, stage string, f func(context.Context) context.Context) context.Context {
+func (st *settings) begin(ctx context.Context, stage string, f func() context.Context) context.Context {
 	out := ctx
-	guard(stage, func() {
-		if c := f(ctx); c != nil {
+	st.guard(ctx, stage, func() {
+		if c := f(); c != nil {
 			out = c
 		}
 	})
@@ -162,10 +162,10 @@ func begin(ctx context.Context, stage string, f func(context.Context) context.Co
 }
 
 // guard calls an observer's function and logs its panic.
-func guard(stage string, f func()) {
+func (st *settings) guard(ctx context.Context, stage string, f func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			slog.Error("signals: an Observer panicked", "stage", stage,
+			st.say(ctx, slog.LevelError, "signals: an Observer panicked", "signal", st.info().Name, "stage", stage,
 				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()

@@ -2,7 +2,6 @@ package signals
 
 import (
 	"fmt"
-	"log/slog"
 	"math"
 	"path"
 	"reflect"
@@ -133,13 +132,6 @@ func (st *settings) info() *SignalInfo {
 		return st.infoPtr.Load()
 	}
 	return i
-}
-
-func (st *settings) log() *slog.Logger {
-	if st.logger != nil {
-		return st.logger
-	}
-	return slog.Default()
 }
 
 // primes is the default growth of the listener slice, from the document that

@@ -1,13 +1,15 @@
 package signals
 
 import (
+	"context"
+	"log/slog"
 	"sync"
 	"time"
 )
 
 // warnSlow logs that a call has been running longer than SlowAfter.
 func warnSlow(st *settings, l *ListenerInfo, ran time.Duration, lag int) {
-	st.log().Warn("signals: slow listener",
+	st.say(context.Background(), slog.LevelWarn, "signals: slow listener",
 		"signal", l.Signal.Name, "listener", l.Listener, "key", l.Key, "site", l.Site,
 		"running", ran.Round(time.Millisecond), "lag", lag)
 }

@@ -373,11 +373,11 @@ func (x *emission[T]) begin(ctx context.Context, payload T) {
 		x.timed = (st.emitted.at(x.k).Add(1)-1)%sampleEvery == 0
 	}
 	if len(x.emit) > 0 {
-		x.ctx = x.emit.emitBegin(ctx, st.info())
+		x.ctx = x.emit.emitBegin(ctx, st)
 	}
 	if taps := st.taps.Load(); taps != nil {
 		for _, tap := range *taps {
-			(*tap)(x.ctx, st.info().Name, payload)
+			(*tap)(x.ctx, st, payload)
 		}
 	}
 	if st.slowAfter > 0 && len(x.l.rows) > 0 {
@@ -394,7 +394,7 @@ func (x *emission[T]) end(err error) {
 		x.s.conf.Load().delivered.at(x.k).Add(x.calls)
 	}
 	if len(x.emit) > 0 {
-		x.emit.emitEnd(x.ctx, x.s.conf.Load().info(), err)
+		x.emit.emitEnd(x.ctx, x.s.conf.Load(), err)
 	}
 }
 
@@ -429,7 +429,7 @@ func (e *entry[T]) invoke(ctx context.Context, h *handler[T], payload T, hk hook
 		return undo, true, err
 	}
 	if len(hk) > 0 {
-		ctx = hk.listenerBegin(ctx, e.info())
+		ctx = hk.listenerBegin(ctx, e.st, e.info())
 	}
 	begun := monotonic()
 	err = ErrGoexit // unless the call comes back
@@ -439,7 +439,7 @@ func (e *entry[T]) invoke(ctx context.Context, h *handler[T], payload T, hk hook
 			e.timing.add(took)
 		}
 		if len(hk) > 0 {
-			hk.listenerEnd(ctx, e.info(), took, err)
+			hk.listenerEnd(ctx, e.st, e.info(), took, err)
 		}
 	}()
 	undo, err = h.call(ctx, payload)

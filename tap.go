@@ -19,8 +19,8 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), name
 		panic("signals: Tap: the function is nil")
 	}
 	t := &tap{bus: b, names: slices.Clone(names), entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]tapEnd)}
-	t.fn = func(ctx context.Context, signal string, payload any) {
-		guard("Tap", func() { fn(ctx, signal, payload) })
+	t.fn = func(ctx context.Context, st *settings, payload any) {
+		st.guard(ctx, "Tap", func() { fn(ctx, st.info().Name, payload) })
 		t.calls.Add(1)
 	}
 	b.mu.Lock()
@@ -33,7 +33,7 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), name
 	return &Subscription{reg: t}
 }
 
-type tapFunc = func(ctx context.Context, signal string, payload any)
+type tapFunc = func(ctx context.Context, st *settings, payload any)
 
 // tapEnd ends a tap on one signal. sub, if not nil, is what may still have a
 // call in flight; tell must be called when no mutex is held.
@@ -110,7 +110,7 @@ func (s *asyncBase[T]) tap(t *tap) tapEnd {
 	st := s.conf.Load()
 	e := &entry[T]{sig: &s.baseSignal, st: st, fn: t.entry}
 	e.sub.reg = e
-	h := &handler[T]{plain: func(ctx context.Context, payload T) { t.fn(ctx, st.info().Name, payload) }}
+	h := &handler[T]{plain: func(ctx context.Context, payload T) { t.fn(ctx, st, payload) }}
 	attach := attacher(s.all(), e, h, &listenerConfig{}, nil)
 	for _, r := range e.readers {
 		r.hidden = true

@@ -101,7 +101,7 @@ func (g *engine[T]) unlockUntold() []dropNote {
 func (st *settings) tell(notes []dropNote) {
 	hk := st.hooks(telling)
 	for _, n := range notes {
-		hk.drop(n.l, n.n)
+		hk.drop(st, n.l, n.n)
 	}
 }
 
