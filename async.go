@@ -273,6 +273,13 @@ func (g *engine[T]) guard() {
 	g.turnAway()
 }
 
+// unguard ends that.
+func (g *engine[T]) unguard() {
+	g.mu.Lock()
+	defer g.unlock()
+	g.guarded, g.gated = false, g.closed || g.capacity > 0
+}
+
 // Pending returns the number of emissions that were accepted and are not yet
 // finished by every listener that should get them.
 func (s *asyncBase[T]) Pending() int {

@@ -40,6 +40,7 @@ type drainer interface {
 	Pending() int
 	accepted() uint64
 	guardAll()
+	unguardAll()
 	shutAll()
 }
 
@@ -48,6 +49,12 @@ func (b *baseSignal[T]) settings() *settings { return b.conf.Load() }
 func (s *asyncBase[T]) guardAll() {
 	for _, g := range s.all() {
 		g.guard()
+	}
+}
+
+func (s *asyncBase[T]) unguardAll() {
+	for _, g := range s.all() {
+		g.unguard()
 	}
 }
 
@@ -184,6 +191,9 @@ func (b *Bus) remove(which func(member) bool) bool {
 	b.members = slices.Delete(b.members, i, i+1)
 	for _, t := range b.tapping {
 		untold = append(untold, t.off(m))
+	}
+	if d, ok := m.(drainer); ok && b.closing {
+		d.unguardAll() // it goes on without the bus
 	}
 	return true
 }
@@ -356,10 +366,12 @@ func (b *Bus) Close(ctx context.Context) error {
 	ctx = orBackground(ctx)
 	b.mu.Lock()
 	b.closing = true
-	b.mu.Unlock()
-	for _, d := range b.async() {
-		d.guardAll()
+	for _, m := range b.members {
+		if d, ok := m.(drainer); ok {
+			d.guardAll()
+		}
 	}
+	b.mu.Unlock()
 	if err := b.drain(ctx, "close"); err != nil {
 		return err
 	}

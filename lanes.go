@@ -8,16 +8,25 @@ type lane[T any] struct {
 	ready, idle reader[T]
 }
 
-// join puts a reader into the lane of its priority.
+func (l *lane[T]) init() *lane[T] {
+	l.ready.before, l.ready.after = &l.ready, &l.ready
+	l.idle.before, l.idle.after = &l.idle, &l.idle
+	return l
+}
+
+// join puts a reader into the lane of its priority, or that of the Events
+// loops.
 func (g *engine[T]) join(r *reader[T], priority int) {
+	if r.pull != nil {
+		r.lane = &g.loops
+		return
+	}
 	i := 0
 	for i < len(g.lanes) && g.lanes[i].priority > priority {
 		i++
 	}
 	if i == len(g.lanes) || g.lanes[i].priority != priority {
-		l := &lane[T]{priority: priority}
-		l.ready.before, l.ready.after = &l.ready, &l.ready
-		l.idle.before, l.idle.after = &l.idle, &l.idle
+		l := (&lane[T]{priority: priority}).init()
 		g.lanes = append(g.lanes, nil)
 		copy(g.lanes[i+1:], g.lanes[i:])
 		g.lanes[i] = l
@@ -28,6 +37,9 @@ func (g *engine[T]) join(r *reader[T], priority int) {
 
 // leave takes a reader out of its lane.
 func (g *engine[T]) leave(r *reader[T]) {
+	if r.pull != nil {
+		return
+	}
 	if r.lane.members--; r.lane.members > 0 {
 		return
 	}
@@ -72,12 +84,9 @@ func (g *engine[T]) unlist(r *reader[T]) {
 // wakeAll makes every idle reader ready.
 func (g *engine[T]) wakeAll() {
 	for _, l := range g.lanes {
-		if first, last := l.idle.after, l.idle.before; first != &l.idle {
-			l.idle.before, l.idle.after = &l.idle, &l.idle
-			first.before, last.after = l.ready.before, &l.ready
-			first.before.after, last.after.before = first, last
-		}
+		l.wake()
 	}
+	g.loops.wake()
 	g.ready += g.idle
 	g.idle = 0
 	if g.lingers {
@@ -85,24 +94,35 @@ func (g *engine[T]) wakeAll() {
 	}
 }
 
+func (l *lane[T]) wake() {
+	if first, last := l.idle.after, l.idle.before; first != &l.idle {
+		l.idle.before, l.idle.after = &l.idle, &l.idle
+		first.before, last.after = l.ready.before, &l.ready
+		first.before.after, last.after.before = first, last
+	}
+}
+
 // take returns the first ready reader, out of its list, or nil.
 func (g *engine[T]) take() *reader[T] {
-	for g.ready > 0 {
-		for _, l := range g.lanes {
-			r := l.ready.after
-			if r == &l.ready {
-				continue
-			}
+	g.callLoops()
+	for _, l := range g.lanes {
+		if r := l.ready.after; r != &l.ready {
 			g.unlist(r)
-			if r.pull == nil {
-				return r
-			}
-			g.call(r)
-			wake(r.pull) // an Events loop, which claims for itself
-			break
+			return r
 		}
 	}
 	return nil
+}
+
+// callLoops wakes the Events loops that have something to claim, which they do
+// themselves. That is work for a worker, so that Emit does not pay for it; but
+// if MaxWorkers has none left, they do not wait for one.
+func (g *engine[T]) callLoops() {
+	for r := g.loops.ready.after; r != &g.loops.ready; r = g.loops.ready.after {
+		g.unlist(r)
+		g.call(r)
+		wake(r.pull)
+	}
 }
 
 func wake(c chan struct{}) {

@@ -50,6 +50,7 @@ type engine[T any] struct {
 	barriers []*barrier   // Drain, by position
 	waits    int          // EmitWaits under way
 	lanes    []*lane[T]   // by priority, highest first
+	loops    lane[T]      // of the Events loops
 	idle     int          // readers in idle lists
 	ready    int          // readers in ready lists
 	called   int          // Events loops that are to come and look
@@ -108,7 +109,11 @@ func (st *settings) tell(notes []dropNote) {
 // needed returns one more worker, which must be started, if there is work that
 // none will look for and MaxWorkers lets it.
 func (g *engine[T]) needed() *worker[T] {
-	if g.ready == 0 || g.spare > 0 || g.budget != nil && !g.budget.take(g) {
+	if g.ready == 0 || g.spare > 0 {
+		return nil
+	}
+	if g.budget != nil && !g.budget.take(g) {
+		g.callLoops()
 		return nil
 	}
 	return g.hire()
@@ -423,6 +428,7 @@ func newEngine[T any](sig *baseSignal[T], st *settings, b *budget[T]) *engine[T]
 		sig:   sig, st: st, capacity: st.capacity, slowAfter: st.slowAfter,
 		gated: st.capacity > 0, budget: b,
 	}
+	g.loops.init()
 	return g
 }
 
