@@ -29,7 +29,7 @@ type Bus struct {
 type member interface {
 	settings() *settings
 	Stats() SignalStats
-	tap(t *tap) (stop tapEnd)
+	tap(t *tap) tapped
 }
 
 // drainer is a member that has pending emissions.
@@ -150,7 +150,7 @@ func (b *Bus) joinLocked(m member) {
 	b.members = append(b.members, m)
 	st.watch(b.watchesLocked())
 	for _, t := range b.tapping {
-		t.on(m)
+		t.join(m)
 	}
 }
 

@@ -18,7 +18,7 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), name
 	if fn == nil {
 		panic("signals: Tap: the function is nil")
 	}
-	t := &tap{bus: b, names: slices.Clone(names), entry: reflect.ValueOf(fn).Pointer(), ends: make(map[member]tapEnd)}
+	t := &tap{bus: b, names: slices.Clone(names), entry: reflect.ValueOf(fn).Pointer(), on: make(map[member]tapped)}
 	t.fn = func(ctx context.Context, st *settings, payload any) {
 		st.guard(ctx, "Tap", func() { fn(ctx, st.info().Name, payload) })
 		t.calls.Add(1)
@@ -28,16 +28,18 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), name
 	b.tapping = append(b.tapping, t)
 	b.watchLocked()
 	for _, m := range b.members {
-		t.on(m)
+		t.join(m)
 	}
 	return &Subscription{reg: t}
 }
 
 type tapFunc = func(ctx context.Context, st *settings, payload any)
 
-// tapEnd ends a tap on one signal. sub, if not nil, is what may still have a
-// call in flight; tell must be called when no mutex is held.
-type tapEnd = func() (sub *Subscription, tell func())
+// tapped is a tap on one signal.
+type tapped struct {
+	sub *Subscription        // whose calls can be waited for, or nil
+	end func() (tell func()) // tell must be called when no mutex is held
+}
 
 // tap is a Tap on a bus: a registration on each of its signals.
 type tap struct {
@@ -46,26 +48,26 @@ type tap struct {
 	names   []string // read only: of the signals; none: all
 	entry   uintptr
 	calls   atomic.Uint64
-	ends    map[member]tapEnd // end the tap on one signal; under bus.mu
+	on      map[member]tapped // the signals; under bus.mu
 	leaving []*Subscription   // ended, perhaps with a call in flight; under bus.mu
 }
 
-// on and off must be called with bus.mu held, what off returns without it.
-func (t *tap) on(m member) {
+// join and off must be called with bus.mu held, what off returns without it.
+func (t *tap) join(m member) {
 	if len(t.names) == 0 || slices.Contains(t.names, m.settings().name) {
-		t.ends[m] = m.tap(t)
+		t.on[m] = m.tap(t)
 	}
 }
 
 func (t *tap) off(m member) (tell func()) {
-	end := t.ends[m]
-	if end == nil {
+	on, ok := t.on[m]
+	if !ok {
 		return func() {}
 	}
-	delete(t.ends, m)
-	sub, tell := end()
-	if sub != nil {
-		t.leaving = append(slices.DeleteFunc(t.leaving, func(s *Subscription) bool { return !s.reg.busy() }), sub)
+	delete(t.on, m)
+	tell = on.end()
+	if on.sub != nil {
+		t.leaving = append(slices.DeleteFunc(t.leaving, func(s *Subscription) bool { return !s.reg.busy() }), on.sub)
 	}
 	return tell
 }
@@ -82,7 +84,7 @@ func (t *tap) unsubscribe() bool {
 	}
 	b.tapping = slices.Delete(b.tapping, i, i+1)
 	b.watchLocked()
-	for m := range t.ends {
+	for m := range t.on {
 		untold = append(untold, t.off(m))
 	}
 	return true
@@ -91,6 +93,11 @@ func (t *tap) unsubscribe() bool {
 func (t *tap) wait(ctx context.Context) error {
 	t.bus.mu.Lock()
 	subs := slices.Clone(t.leaving)
+	for _, on := range t.on {
+		if on.sub != nil {
+			subs = append(subs, on.sub)
+		}
+	}
 	t.bus.mu.Unlock()
 	var errs []error
 	for _, s := range subs {
@@ -106,7 +113,7 @@ func (t *tap) stats() ListenerStats {
 }
 
 // tap on an async signal: one more reader on each log.
-func (s *asyncBase[T]) tap(t *tap) tapEnd {
+func (s *asyncBase[T]) tap(t *tap) tapped {
 	st := s.conf.Load()
 	e := &entry[T]{sig: &s.baseSignal, st: st, fn: t.entry}
 	e.sub.reg = e
@@ -116,14 +123,14 @@ func (s *asyncBase[T]) tap(t *tap) tapEnd {
 		r.hidden = true
 	}
 	attach()
-	return func() (*Subscription, func()) {
+	return tapped{&e.sub, func() func() {
 		untold := e.detach()
-		return &e.sub, func() { st.tell(untold) }
-	}
+		return func() { st.tell(untold) }
+	}}
 }
 
 // tap on a sync signal: one more function that its slow path calls first.
-func (b *baseSignal[T]) tap(t *tap) tapEnd {
+func (b *baseSignal[T]) tap(t *tap) tapped {
 	fn := t.fn
 	p := &fn
 	st := b.conf.Load()
@@ -138,8 +145,8 @@ func (b *baseSignal[T]) tap(t *tap) tapEnd {
 		st.taps.Store(&next)
 	}
 	edit(func(l []*tapFunc) []*tapFunc { return append(l, p) })
-	return func() (*Subscription, func()) {
+	return tapped{end: func() func() {
 		edit(func(l []*tapFunc) []*tapFunc { return slices.DeleteFunc(l, func(q *tapFunc) bool { return q == p }) })
-		return nil, func() {}
-	}
+		return func() {}
+	}}
 }
