@@ -166,8 +166,8 @@
 //   - AsyncSignal: it holds what is unfinished and, while busy, at most one chunk
 //     (about 4 KB, at least 8 emissions, 16 KB when there is a lot to catch up
 //     with) of finished payloads; none when idle. A removed closure is not
-//     kept. A stuck listener with MaxLag holds n emissions and one chunk. A
-//     burst does not keep its peak.
+//     kept. A stuck listener with MaxLag holds n emissions, the one it is stuck
+//     in, and one chunk. A burst does not keep its peak.
 //   - AsyncSignal: no goroutine and no timer while idle; at most one goroutine per
 //     listener with work (n with Concurrency(n)), and one spare that has not
 //     begun. Nothing is shared between signals, and nothing leaks if Close is
