@@ -34,14 +34,14 @@ func New[T any](opts ...Option) *AsyncSignal[T] {
 // newAsync makes an async signal that has not joined its bus.
 func newAsync[T any](opts []Option) *AsyncSignal[T] {
 	s := new(AsyncSignal[T])
-	s.open(newSettings[T](KindAsync, configure[T](KindAsync, opts)).made(), 1)
+	s.open(newSettings(KindAsync, payloadOf[T](), opts).made(), 1)
 	return s
 }
 
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *AsyncSignal[T]) Init(opts ...Option) *AsyncSignal[T] {
-	s.open(newSettings[T](KindAsync, configure[T](KindAsync, opts)).made(), 1)
+	s.open(newSettings(KindAsync, payloadOf[T](), opts).made(), 1)
 	if b := s.conf.Load().bus; b != nil {
 		b.join(s)
 	}

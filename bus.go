@@ -91,15 +91,17 @@ func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 	if m := b.findLocked(name); m != nil {
 		s, ok := m.(*AsyncSignal[T])
 		if !ok {
-			st := m.settings()
-			panic(fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has a %s signal of %s by that name",
-				name, typeName[T](), st.kind, st.payload))
+			panic(notATopic(name, typeName[T](), m.settings()))
 		}
 		return s
 	}
 	s := newAsync[T](append(slices.Clone(opts), Name(name), OnBus(b)))
 	b.joinLocked(s)
 	return s
+}
+
+func notATopic(name, payload string, st *settings) string {
+	return fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has a %s signal of %s by that name", name, payload, st.kind, st.payload)
 }
 
 // Lookup returns the signal of that name, of whatever kind, if there is one

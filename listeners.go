@@ -123,7 +123,7 @@ func (b *baseSignal[T]) settle(kind Kind) *settings {
 	if st := b.conf.Load(); st != nil {
 		return st
 	}
-	st := newSettings[T](kind, config{})
+	st := newSettings(kind, payloadOf[T](), nil)
 	b.conf.Store(st)
 	return st
 }
@@ -253,6 +253,7 @@ func (s *snapshot[T]) allot(n int, sync bool) {
 	}
 }
 
+//go:noinline
 func (s *snapshot[T]) extend(from *snapshot[T], lo, hi int) {
 	s.rows = append(s.rows, from.rows[lo:hi]...)
 	if s.plain != nil {
@@ -261,6 +262,7 @@ func (s *snapshot[T]) extend(from *snapshot[T], lo, hi int) {
 	}
 }
 
+//go:noinline
 func (s *snapshot[T]) put(r row[T]) {
 	s.rows = append(s.rows, r)
 	if r.h != nil {

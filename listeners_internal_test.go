@@ -32,7 +32,7 @@ func fillsOneLine[T any](t *testing.T) {
 
 func TestTheListGrowsThroughPrimesAndThenDoubles(t *testing.T) {
 	want := []int{7, 17, 37, 79, 163, 331, 673, 1361, 2729, 5471, 10949, 21911, 43853, 87719, 175438, 350876}
-	st := newSettings[int](KindSync, config{})
+	st := newSettings(KindSync, payloadOf[int](), nil)
 	n := 0
 	for _, next := range want {
 		if n = st.grow(n); n != next {

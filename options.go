@@ -33,7 +33,7 @@ type config struct {
 
 // configure applies the bus's defaults, then opts, and panics on what makes
 // no sense for that kind of signal.
-func configure[T any](kind Kind, opts []Option) config {
+func configure(kind Kind, payload string, opts []Option) config {
 	var c config
 	if b := busOf(opts); b != nil {
 		c.apply(b.defaults)
@@ -48,7 +48,7 @@ func configure[T any](kind Kind, opts []Option) config {
 	if c.fault != "" {
 		name := c.name
 		if name == "" {
-			name = typeName[T]()
+			name = payload
 		}
 		panic(fmt.Sprintf("signals: %s signal %q: %s", kind, name, c.fault))
 	}

@@ -43,9 +43,23 @@ type settings struct {
 
 var lastID atomic.Uint32
 
-func newSettings[T any](kind Kind, c config) *settings {
-	_, ofFail := any((*T)(nil)).(*Failure)
-	st := &settings{config: c, kind: kind, payload: typeName[T](), ofFail: ofFail, id: lastID.Add(1), own: newStaged(c.observers)}
+// payloadType is what the settings must know of a payload type.
+type payloadType struct {
+	name    string
+	failure bool // it is Failure
+}
+
+func payloadOf[T any]() payloadType {
+	_, failure := any((*T)(nil)).(*Failure)
+	return payloadType{typeName[T](), failure}
+}
+
+// newSettings makes the settings of a signal. Here and elsewhere, what can do
+// without the payload type is not generic: the rest is compiled for each type
+// in each package that uses it.
+func newSettings(kind Kind, payload payloadType, opts []Option) *settings {
+	c := configure(kind, payload.name, opts)
+	st := &settings{config: c, kind: kind, payload: payload.name, ofFail: payload.failure, id: lastID.Add(1), own: newStaged(c.observers)}
 	st.onBus.Store(c.bus != nil)
 	st.watch(false)
 	if st.counts() && kind == KindSync {

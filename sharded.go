@@ -27,10 +27,10 @@ func NewSharded[T any](shards int, key func(T) uint64, opts ...Option) *ShardedS
 		panic(fmt.Sprintf("signals: NewSharded(%d): want 1 shard or more", shards))
 	}
 	s := &ShardedSignal[T]{key: key}
-	c := configure[T](KindSharded, opts)
-	s.open(newSettings[T](KindSharded, c).made(), shards)
-	if c.bus != nil {
-		c.bus.join(s)
+	st := newSettings(KindSharded, payloadOf[T](), opts).made()
+	s.open(st, shards)
+	if st.bus != nil {
+		st.bus.join(s)
 	}
 	return s
 }

@@ -98,14 +98,7 @@ func newEntry[T any](b *baseSignal[T], st *settings, call string, h *handler[T],
 	if v.IsNil() {
 		panic(fmt.Sprintf("signals: %s on %q: the listener is nil", call, st.info().Name))
 	}
-	var c listenerConfig
-	for _, o := range opts {
-		if o == nil {
-			c.wrong("a ListenerOption is nil; leave it out")
-			continue
-		}
-		o(&c)
-	}
+	c := configureListener(opts)
 	for _, f := range c.filters {
 		pass, ok := f.(func(T) bool)
 		if !ok {
@@ -113,12 +106,7 @@ func newEntry[T any](b *baseSignal[T], st *settings, call string, h *handler[T],
 		}
 		h.filters = append(h.filters, pass)
 	}
-	if st.kind == KindSync && c.asyncOnly != "" {
-		c.wrong("%s is an option of async signals", c.asyncOnly)
-	}
-	if c.fault != "" {
-		panic(fmt.Sprintf("signals: %s on %q: %s", call, st.info().Name, c.fault))
-	}
+	c.check(call, st)
 	h.until, h.once = c.until, c.once
 	e := &entry[T]{sig: b, st: st, key: c.key, priority: c.priority, fn: v.Pointer(), scope: c.scope}
 	e.sub = Subscription{reg: e, key: c.key}
@@ -129,7 +117,29 @@ func newEntry[T any](b *baseSignal[T], st *settings, call string, h *handler[T],
 			e.delivered = newCounter()
 		}
 	}
-	return e, &c
+	return e, c
+}
+
+func configureListener(opts []ListenerOption) *listenerConfig {
+	c := new(listenerConfig)
+	for _, o := range opts {
+		if o == nil {
+			c.wrong("a ListenerOption is nil; leave it out")
+			continue
+		}
+		o(c)
+	}
+	return c
+}
+
+// check panics on what makes no sense for a listener of that signal.
+func (c *listenerConfig) check(call string, st *settings) {
+	if st.kind == KindSync && c.asyncOnly != "" {
+		c.wrong("%s is an option of async signals", c.asyncOnly)
+	}
+	if c.fault != "" {
+		panic(fmt.Sprintf("signals: %s on %q: %s", call, st.info().Name, c.fault))
+	}
 }
 
 // keyOption is the optional key of the short form of registration.

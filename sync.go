@@ -19,10 +19,10 @@ type Undo func(context.Context) error
 // NewSync makes a sync signal. An option that only async signals have panics.
 func NewSync[T any](opts ...Option) *SyncSignal[T] {
 	s := new(SyncSignal[T])
-	c := configure[T](KindSync, opts)
-	s.init(newSettings[T](KindSync, c).made())
-	if c.bus != nil {
-		c.bus.join(s)
+	st := newSettings(KindSync, payloadOf[T](), opts).made()
+	s.init(st)
+	if st.bus != nil {
+		st.bus.join(s)
 	}
 	return s
 }
@@ -30,10 +30,10 @@ func NewSync[T any](opts ...Option) *SyncSignal[T] {
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
-	c := configure[T](KindSync, opts)
-	s.init(newSettings[T](KindSync, c).made())
-	if c.bus != nil {
-		c.bus.join(s)
+	st := newSettings(KindSync, payloadOf[T](), opts).made()
+	s.init(st)
+	if st.bus != nil {
+		st.bus.join(s)
 	}
 	return s
 }
