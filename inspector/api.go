@@ -69,7 +69,7 @@ type Listener struct {
 	Panics     uint64   `json:"panics"`
 	Drops      uint64   `json:"drops"`
 	Lag        int      `json:"lag"`
-	InFlight   int      `json:"in_flight"`
+	InFlight   int      `json:"in_flight"`       // of a sync signal: those known to be stuck
 	Running    float64  `json:"running_seconds"` // how long the oldest call under way has run, as far as is known
 	Rate       float64  `json:"rate"`            // deliveries a second
 	FailRate   float64  `json:"fail_rate"`
@@ -144,7 +144,7 @@ const (
 type Finding struct {
 	Kind     string   `json:"kind"`
 	Severity Severity `json:"severity"`
-	Signal   string   `json:"signal"`
+	Signal   string   `json:"signal"`                    // "" if it is not certain
 	Listener string   `json:"listener,omitempty"`        // its ID
 	Name     string   `json:"name,omitempty"`            // its key or function
 	Function string   `json:"function,omitempty"`        //
@@ -153,6 +153,19 @@ type Finding struct {
 	Running  float64  `json:"running_seconds,omitempty"` // of a stuck call
 	Count    uint64   `json:"count,omitempty"`           // failures, lag, drops, refusals, emissions
 	Stacks   []string `json:"stacks,omitempty"`          // of a stuck listener, on request
+
+	// Candidates are the listeners one of which is stuck, at most 16, if the
+	// stack does not tell which. Listener, Name and Site are then empty, and
+	// Signal too unless it is the same for all.
+	Candidates []Candidate `json:"candidates,omitempty"`
+}
+
+// Candidate is a listener that a finding may be about.
+type Candidate struct {
+	Signal   string `json:"signal"`
+	Listener string `json:"listener"` // its ID
+	Name     string `json:"name"`     // its key or function
+	Site     string `json:"site"`
 }
 
 // FailureLog is what failures.json says.

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"example.com/signals"
 )
 
 // status of a listener: the first of these that applies.
@@ -63,15 +66,20 @@ func (t *signalTrack) status(now time.Time) Status {
 }
 
 // diagnose lists what is the matter, the worst first.
-func diagnose(now time.Time, signals []*signalTrack) []Finding {
+func (s *state) diagnose(now time.Time) []Finding {
 	found := []Finding{}
-	for _, s := range signals {
-		found = append(found, s.diagnose(now)...)
-		for _, l := range s.listeners {
-			if f, ok := l.diagnose(now, s); ok {
-				f.Signal, f.Listener, f.Name, f.Function, f.Site = s.Name, l.ID, l.Name(), l.Function, l.Site
+	for _, t := range s.signals {
+		found = append(found, t.diagnose(now)...)
+		for _, l := range t.listeners {
+			if f, ok := l.diagnose(now, t); ok {
+				f.Signal, f.Listener, f.Name, f.Function, f.Site = t.Name, l.ID, l.Name(), l.Function, l.Site
 				found = append(found, f)
 			}
+		}
+	}
+	for _, c := range s.calls {
+		if f := c.diagnose(s); len(c.refs) > 1 && len(f.Candidates) > 0 {
+			found = append(found, f)
 		}
 	}
 	order := map[Severity]int{SeverityError: 0, SeverityWarning: 1, SeverityInfo: 2}
@@ -116,6 +124,9 @@ func (t *listenerTrack) diagnose(now time.Time, s *signalTrack) (Finding, bool) 
 	switch t.Status {
 	case StatusStuck:
 		text := fmt.Sprintf("%s is stuck: a call has been running for %s", who, seconds(t.Running))
+		if s.Kind == string(signals.KindSync) {
+			text += others(t.InFlight)
+		}
 		if t.Lag > t.InFlight {
 			text += fmt.Sprintf(", and %s for it", plural(uint64(t.Lag-t.InFlight), "emission waits", "emissions wait"))
 		}
@@ -150,6 +161,52 @@ func (t *listenerTrack) diagnose(now time.Time, s *signalTrack) (Finding, bool) 
 			Text: fmt.Sprintf("%s missed %s since it was registered, none of them in %s", who, plural(t.Drops, "emission"), span(since))}, true
 	}
 	return Finding{}, false
+}
+
+// others says how many calls besides the longest are stuck.
+func others(calls int) string {
+	if calls < 2 {
+		return ""
+	}
+	return ", and " + plural(uint64(calls-1), "other call") + " too"
+}
+
+const (
+	maxCandidates = 16 // of a finding
+	maxNamed      = 4  // of them in its text
+)
+
+// diagnose is the finding about calls of which the stacks do not tell which
+// listener they are of.
+func (c *stuckCalls) diagnose(s *state) Finding {
+	f := Finding{Kind: FindingStuck, Severity: SeverityError, Function: c.function, Running: c.running.Seconds()}
+	one := true // signal
+	var names []string
+	for _, p := range c.refs {
+		one = one && p.signal == c.refs[0].signal
+		l := s.listener(p)
+		if l == nil || len(f.Candidates) == maxCandidates {
+			continue
+		}
+		f.Candidates = append(f.Candidates, Candidate{Signal: p.signal, Listener: p.id, Name: l.Name(), Site: l.Site})
+		if len(names) < maxNamed {
+			names = append(names, fmt.Sprintf("%s of %q", l.Name(), p.signal))
+		}
+	}
+	if one {
+		f.Signal = c.refs[0].signal
+	}
+	if n := len(c.refs) - len(names); n > 0 {
+		names = append(names, plural(uint64(n), "other listener"))
+	}
+	f.Text = fmt.Sprintf("%s is stuck: a call has been running for %s%s; the stack does not say of which listener: %s",
+		c.function, seconds(f.Running), others(c.calls), strings.Join(names, ", "))
+	return f
+}
+
+// about reports whether a finding is, or may be, about a signal.
+func (f *Finding) about(signal string) bool {
+	return f.Signal == signal || slices.ContainsFunc(f.Candidates, func(c Candidate) bool { return c.Signal == signal })
 }
 
 // plural says how many of what: "1 call", "2 calls", or the second form given.

@@ -17,6 +17,8 @@ type Inspector struct {
 	sites    callSites
 	tails    *tails // nil without Payloads
 	stacks   stackCache
+	calls    callWatch
+	now      func() time.Time
 	release  []func() // what Close calls
 	closing  sync.Once
 	closed   chan struct{}
@@ -108,6 +110,7 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 	i := &Inspector{
 		config:  config{stuck: 10 * time.Second, sample: 64, keep: 200, title: "Signals"},
 		bus:     bus,
+		now:     time.Now,
 		closed:  make(chan struct{}),
 		changed: make(chan struct{}),
 	}

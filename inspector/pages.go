@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"html/template"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -138,7 +139,11 @@ func (i *Inspector) page(w http.ResponseWriter, r *http.Request, v view) {
 		http.NotFound(w, r)
 		return
 	}
-	i.look(false)
+	if v.name == "diagnosis" {
+		i.seeAll()
+	} else {
+		i.see()
+	}
 	if v.name == "stacks" && !v.loadStacks(r.URL.Query().Get("listener")) {
 		http.NotFound(w, r)
 		return
@@ -161,6 +166,9 @@ func (i *Inspector) page(w http.ResponseWriter, r *http.Request, v view) {
 func (v view) body() ([]byte, error) {
 	if v.name == "" || v.name == "stacks" {
 		return nil, errNoView
+	}
+	if v.name == "diagnosis" {
+		v.i.examine(openPace, math.MaxInt)
 	}
 	var b bytes.Buffer
 	err := templates.ExecuteTemplate(&b, "body", v.data())
@@ -225,7 +233,7 @@ func (v view) data() *pageData {
 		} else {
 			d.NotFound = true
 		}
-		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return f.Signal != d.Name })
+		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return !f.about(d.Name) })
 	}
 	return d
 }

@@ -2,6 +2,7 @@ package inspector
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/signals"
@@ -26,6 +27,8 @@ type state struct {
 	signals  []*signalTrack
 	byName   map[string]*signalTrack
 	findings []Finding
+	calls    []stuckCalls // of sync listeners, as the last look at the goroutines found them
+	callsAt  time.Time    // when that was
 }
 
 // signalTrack follows one signal over the samples.
@@ -144,7 +147,7 @@ func (t *track) history() *History {
 func (i *Inspector) look(now bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	at := time.Now()
+	at := i.now()
 	fresh := least
 	if i.watched > 0 {
 		fresh = beat // there is one each second; more would make the rates jump
@@ -183,7 +186,27 @@ func (s *state) take(now time.Time, stats []signals.SignalStats, stuck time.Dura
 	t := &s.totals
 	s.emitted.step(now, before, counts{t.Emissions, t.Failures, t.Drops, t.Refusals, 0}, t.Pending)
 	s.called.step(now, before, counts{t.Deliveries, t.Failures, t.Drops, 0, 0}, t.Pending)
-	s.findings = diagnose(now, s.signals)
+	if now.Sub(s.callsAt) > callsAge {
+		s.calls = nil
+	}
+	s.judge(now, stuck)
+}
+
+// judge diagnoses the last sample and what is known of stuck calls.
+func (s *state) judge(now time.Time, stuck time.Duration) {
+	certain := make(map[listenerRef]stuckCalls)
+	for _, c := range s.calls {
+		if len(c.refs) == 1 {
+			certain[c.refs[0]] = c
+		}
+	}
+	for _, t := range s.signals {
+		if t.Kind == string(signals.KindSync) {
+			t.run(now, stuck, certain)
+		}
+	}
+	s.findings = s.diagnose(now)
+	s.totals.Errors, s.totals.Warnings = 0, 0
 	for _, f := range s.findings {
 		switch f.Severity {
 		case SeverityError:
@@ -191,6 +214,35 @@ func (s *state) take(now time.Time, stats []signals.SignalStats, stuck time.Dura
 		case SeverityWarning:
 			s.totals.Warnings++
 		}
+	}
+}
+
+// listener returns a listener of a sync signal, or nil if it is gone.
+func (s *state) listener(p listenerRef) *listenerTrack {
+	t := s.byName[p.signal]
+	if t == nil || t.Kind != string(signals.KindSync) {
+		return nil
+	}
+	return t.byID[p.id]
+}
+
+// run notes which calls of a sync signal's listeners are under way for long.
+func (t *signalTrack) run(now time.Time, stuck time.Duration, certain map[listenerRef]stuckCalls) {
+	changed := false
+	for k, l := range t.listeners {
+		c := certain[listenerRef{t.Name, l.ID}]
+		if l.InFlight == c.calls && l.Running == c.running.Seconds() {
+			continue
+		}
+		if !changed {
+			changed, t.Listeners = true, slices.Clone(t.Listeners) // somebody may be reading them
+		}
+		l.InFlight, l.Running = c.calls, c.running.Seconds()
+		l.Status = l.status(now, stuck)
+		t.Listeners[k] = l.Listener
+	}
+	if changed {
+		t.Status = t.status(now)
 	}
 }
 
@@ -223,16 +275,9 @@ func (t *signalTrack) take(now, before time.Time, st *signals.SignalStats, stuck
 	t.listeners = make([]*listenerTrack, 0, len(st.Listeners))
 	t.byID = make(map[string]*listenerTrack, len(st.Listeners))
 	t.Listeners = make([]Listener, 0, len(st.Listeners))
-	same := make(map[string]int, len(st.Listeners))
+	ids := listenerIDs(st.Listeners)
 	for k := range st.Listeners {
-		ls := &st.Listeners[k]
-		id := ls.Key
-		if id == "" {
-			id = ls.Listener + "@" + ls.Site
-			if same[id]++; same[id] > 1 {
-				id = fmt.Sprintf("%s#%d", id, same[id])
-			}
-		}
+		ls, id := &st.Listeners[k], ids[k]
 		l := old[id]
 		if l == nil {
 			l = &listenerTrack{}
@@ -245,6 +290,23 @@ func (t *signalTrack) take(now, before time.Time, st *signals.SignalStats, stuck
 		t.P99 = max(t.P99, l.P99)
 	}
 	t.Status = t.status(now)
+}
+
+// listenerIDs names the listeners of a signal, each differently.
+func listenerIDs(ls []signals.ListenerStats) []string {
+	ids := make([]string, len(ls))
+	same := make(map[string]int, len(ls))
+	for k := range ls {
+		id := ls[k].Key
+		if id == "" {
+			id = ls[k].Listener + "@" + ls[k].Site
+			if same[id]++; same[id] > 1 {
+				id = fmt.Sprintf("%s#%d", id, same[id])
+			}
+		}
+		ids[k] = id
+	}
+	return ids
 }
 
 func (t *listenerTrack) take(now, before time.Time, id string, ls *signals.ListenerStats, stuck time.Duration) {

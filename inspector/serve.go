@@ -60,7 +60,7 @@ func (i *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "app.js", "theme.js":
 		file(w, r, name, "text/javascript; charset=utf-8")
 	case "snapshot.json":
-		i.look(false)
+		i.see()
 		i.json(w, r, i.snapshot(q))
 	case "events":
 		i.stream(w, r, "snapshot", func() ([]byte, error) { return json.Marshal(i.snapshot(q)) })
@@ -119,7 +119,7 @@ func send(w http.ResponseWriter, r *http.Request, kind string, data []byte) {
 // watch takes samples for as long as the request says, and reports whether it
 // is to be answered.
 func (i *Inspector) watch(w http.ResponseWriter, r *http.Request) bool {
-	i.look(false)
+	i.seeAll()
 	s := r.URL.Query().Get("wait")
 	if s == "" {
 		return true
@@ -140,7 +140,7 @@ func (i *Inspector) watch(w http.ResponseWriter, r *http.Request) bool {
 			continue
 		case <-i.closed:
 		case <-ctx.Done():
-			i.look(false)
+			i.seeAll()
 		}
 		return r.Context().Err() == nil
 	}
@@ -181,7 +181,7 @@ func (i *Inspector) serveStacks(w http.ResponseWriter, r *http.Request, q query)
 }
 
 func (i *Inspector) serveGraph(w http.ResponseWriter, r *http.Request, name string, q query) {
-	i.look(false)
+	i.see()
 	if q.limit == 0 && name != "graph.json" && !r.URL.Query().Has("limit") {
 		q.limit = defaultGraph
 	}

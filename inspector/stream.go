@@ -19,7 +19,7 @@ func (i *Inspector) stream(w http.ResponseWriter, r *http.Request, event string,
 		return
 	}
 	out := http.NewResponseController(w)
-	i.look(false)
+	i.see()
 	defer i.join()()
 	for {
 		i.mu.RLock()
@@ -86,6 +86,7 @@ func (i *Inspector) sampling(idle <-chan struct{}) {
 	for {
 		select {
 		case <-tick.C:
+			i.examine(openPace, openMost)
 			i.look(true)
 		case <-idle:
 			return
