@@ -69,7 +69,9 @@ func (g *engine[T]) attach(r *reader[T], priority int) {
 		return
 	}
 	r.attached = true
-	r.claims = r.first[:0]
+	if r.conc == 1 {
+		r.claims = r.first[:0] // with more it would move elsewhere, and what is here be kept
+	}
 	r.bare, r.timing = !r.h.special(), r.e.timing
 	r.batches = r.pull == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.once
 	r.next, r.done = g.end, g.end
