@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
+	"time"
 
 	"example.com/signals"
 )
@@ -117,4 +120,43 @@ func BenchmarkSample(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkExamine is what it costs to look for stuck listeners of sync
+// signals: the goroutine profile, and a dump if there may be one.
+func BenchmarkExamine(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000} {
+		bus := quietBus()
+		s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
+		gate := make(chan struct{})
+		s.AddListener(func(context.Context, int) { below(10, gate) })
+		i := open(b, bus)
+		for range n {
+			go below(10, gate)
+		}
+		run := func(name string) {
+			b.Run(fmt.Sprintf("%s/goroutines=%d", name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					i.calls.at = time.Time{}
+					i.examine(askedPace, math.MaxInt)
+				}
+			})
+		}
+		run("none")
+		go s.Emit(context.Background(), 1)
+		for !i.stacks.emitting() {
+			runtime.Gosched()
+		}
+		run("one")
+		close(gate)
+	}
+}
+
+func below(frames int, gate chan struct{}) {
+	if frames == 0 {
+		<-gate
+		return
+	}
+	below(frames-1, gate)
 }

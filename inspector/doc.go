@@ -19,6 +19,13 @@
 // at only with [Payloads]. A browser that has stalled holds
 // up nobody: it gets the latest state when it comes back, or is cut off.
 //
+// Stuck listeners of sync signals are found in the stacks of all goroutines.
+// These are read when the diagnosis is asked for, and while a page is open each
+// 5 seconds unless there are more than 1,000 goroutines: with those, 5 ms for
+// the goroutine profile, and then, if it has one inside an emission of a sync
+// signal, 10 ms during which the program stands still. docs/inspector.md says
+// what counts as stuck.
+//
 // No goroutine runs while nobody looks. [Inspector.Close] lets go of the bus
 // and ends the streams, for which an http.Server's Shutdown waits otherwise:
 //
@@ -56,7 +63,8 @@
 // program that asks once gets the mean since somebody last looked.
 //
 // diagnosis.json?wait=2s looks for that long, to tell what grows or does not
-// move, before it answers (at most 30s).
+// move, before it answers (at most 30s). That a listener of a sync signal is
+// stuck takes two looks StuckAfter apart, or some minutes.
 //
 // Errors have a status of 400 and above and a text that says what to do: 403
 // for whoever may not look, 404 for what is not there.

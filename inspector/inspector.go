@@ -55,7 +55,8 @@ func Authorize(allow func(*http.Request) Access) Option {
 }
 
 // StuckAfter sets how long a call must have run to be called stuck; 10 seconds
-// without it.
+// without it. Of a sync listener's call that is known only from the first look
+// at the diagnosis on, or once the runtime says for how many minutes it waits.
 func StuckAfter(d time.Duration) Option {
 	if d <= 0 {
 		panic(fmt.Sprintf("inspector: StuckAfter(%v): want a positive duration", d))

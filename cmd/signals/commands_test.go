@@ -39,6 +39,29 @@ func TestDoctorFindsAStuckListener(t *testing.T) {
 	}
 }
 
+func TestDoctorFindsAStuckListenerOfASyncSignal(t *testing.T) {
+	bus := quietBus()
+	url := serve(t, bus, inspector.StuckAfter(time.Millisecond))
+	s := signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus))
+	release, done := make(chan struct{}), make(chan struct{})
+	s.AddListener(func(context.Context, int) { waitFor(release) }, "warehouse")
+	go func() {
+		defer close(done)
+		s.Emit(context.Background(), 1)
+	}()
+	var r result
+	eventually(t, "doctor finds the stuck listener", func() bool {
+		r = command(t, "doctor", "-wait", "0s", "-stacks", "-fail-on", "error", url)
+		return strings.Contains(r.stdout, `warehouse of "order.placed" is stuck`)
+	})
+	if r.code != exitWrong || r.stderr != "" || !strings.Contains(r.stdout, "commands_test.go:") || !strings.Contains(r.stdout, ".waitFor(") {
+		t.Errorf("exit code %d, want 1; stderr %q\n%s", r.code, r.stderr, r.stdout)
+	}
+	close(release)
+	<-done
+	eventually(t, "it is no longer found", func() bool { return command(t, "doctor", "-wait", "0s", url).code == exitOK })
+}
+
 func TestDoctorSaysJSON(t *testing.T) {
 	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	eventually(t, "the diagnosis has the stuck listener", func() bool {

@@ -26,6 +26,9 @@ func newDoctor(o *options) *cobra.Command {
 		Long: `Say what is the matter with the signals: stuck listeners, growing lag, failures,
 drops, refusals, signals that nobody listens to.
 
+That a listener of a sync signal is stuck shows when it has not moved for as long
+as the inspector's StuckAfter, 10s unless it is set: -wait 12s, or ask twice.
+
 Exit codes: 0 if nothing is wrong, 1 if something is, 2 for errors. Notes are
 not wrong.`,
 		Example: `  signals doctor localhost:8080/debug/signals
