@@ -135,7 +135,8 @@ func TestWhatMovesIsNotStuck(t *testing.T) {
 	}
 }
 
-var asyncCall = strings.ReplaceAll(blocked(7, "select"), ".(*SyncSignal[", ".(*AsyncSignal[")
+// asyncCall has a second goroutine for which there is a dump at all.
+var asyncCall = strings.ReplaceAll(blocked(7, "select"), ".(*SyncSignal[", ".(*AsyncSignal[") + "\n\n" + goroutine(8, "select", "emit")
 
 // Each of the calls that one goroutine makes may have the same stack.
 func TestAListenerWhoseCallsComeBackIsNotStuck(t *testing.T) {
