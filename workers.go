@@ -252,18 +252,21 @@ func pause() {
 	}
 }
 
-// lock locks g.mu. It is held for some tens of nanoseconds, so a short look
-// is better than to sleep for it, which is what Mutex does all too soon.
+// lock locks g.mu for a worker, which can wait, and disturbs those least that
+// hold it if it does so for long.
 func (g *engine[T]) lock() {
 	if !g.mu.TryLock() {
-		g.lockContended()
+		g.lockAfter(16, 5)
 	}
 }
 
-func (g *engine[T]) lockContended() {
+// lockAfter locks g.mu. It is held for some tens of nanoseconds, so a few short
+// looks are better than to sleep for it, which is what Mutex does all too soon.
+// The time between them doubles, at most that often.
+func (g *engine[T]) lockAfter(looks, doublings int) {
 	if g.procs > 1 {
-		for i := range 16 {
-			for range 1 << min(i+2, 5) { // the longer, the fewer disturb the one that holds it
+		for i := range looks {
+			for range 1 << min(i, doublings) {
 				pause()
 			}
 			if g.mu.TryLock() {
