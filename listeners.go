@@ -28,10 +28,10 @@ type baseSignal[T any] struct {
 // snapshot is one version of the list. Nothing within its length is written
 // after it was published.
 type snapshot[T any] struct {
-	// The loop of SyncSignal runs over plain and fails, which hold the bare
-	// functions: exactly one of plain[i] and fails[i] is set, or neither if
-	// row i has options. Both are empty on async signals. Entries of several
-	// words instead cost the loop up to a fifth.
+	// The loops of SyncSignal run over bare functions: Emit's over plain,
+	// TryEmit's over fails. Both are nil at i if row i has options, and both
+	// are empty on async signals. Entries of several words instead cost a loop
+	// up to a fifth.
 	plain []func(context.Context, T)
 	fails []func(context.Context, T) error
 	rows  []row[T]
@@ -235,10 +235,16 @@ func (r row[T]) bare() func(context.Context, T) {
 }
 
 // bareErr returns the function that TryEmit calls for this listener, or nil if
-// it cannot fail or needs more than a bare call.
+// it needs more than a bare call.
 func (r row[T]) bareErr() func(context.Context, T) error {
-	if r.h.special() {
+	switch plain := r.h.plain; {
+	case r.h.special():
 		return nil
+	case plain != nil:
+		return func(ctx context.Context, payload T) error {
+			plain(ctx, payload)
+			return nil
+		}
 	}
 	return r.h.fails
 }

@@ -191,15 +191,13 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 func (l *snapshot[T]) try(ctx context.Context, payload T) (at int, err error, ended bool) {
 	defer recoverTo(&err)
 	canEnd := ctx.Done() != nil
-	for plain, fails := l.plain, l.fails; at < len(fails); at++ {
+	for fails := l.fails; at < len(fails); at++ {
 		if canEnd {
 			if ended := ctx.Err(); ended != nil {
 				return at, ended, true
 			}
 		}
-		if fn := fails[at]; fn == nil {
-			plain[at](ctx, payload)
-		} else if failure := fn(ctx, payload); failure != nil {
+		if failure := fails[at](ctx, payload); failure != nil {
 			return at, failure, false
 		}
 	}
