@@ -30,8 +30,8 @@ type Observer struct {
 	Drop func(l *ListenerInfo, n int)
 	// Failure is called for each failure of a listener, whether it goes to a
 	// handler or to the emitter, and for each Emit that is refused. An
-	// observer with only Failure and Drop costs emissions and deliveries
-	// nothing.
+	// observer with only Failure and Drop costs emissions nothing, and async
+	// deliveries a look at the clock for each batch.
 	Failure func(ctx context.Context, f Failure)
 }
 
