@@ -119,6 +119,7 @@ func (g *engine[T]) needed() *worker[T] {
 	return g.hire()
 }
 
+// hire returns a worker that rested, or a new one.
 func (g *engine[T]) hire() *worker[T] {
 	g.workers++
 	g.spare++
@@ -184,7 +185,7 @@ func (w *worker[T]) work() {
 // there; else it has been dismissed.
 func (w *worker[T]) serve() bool {
 	g := w.g
-	for r := w.next(); r != nil; r = w.next() {
+	for r := g.next(); r != nil; r = g.next() {
 		g.claim(r, &w.cl)
 		w.r, w.at, w.calls, w.err = r, w.cl.from, 0, nil
 		if r.conc > 1 {
@@ -220,8 +221,7 @@ func (w *worker[T]) serve() bool {
 // worker, for about as long as it takes to start a goroutine: if emissions
 // come thick and fast, it is cheaper to find the next one than to be started
 // for it. It is called with g.mu held and holds it when it returns.
-func (w *worker[T]) next() *reader[T] {
-	g := w.g
+func (g *engine[T]) next() *reader[T] {
 	r := g.take()
 	if r != nil || g.spare > 0 || g.procs == 1 {
 		return r
