@@ -233,12 +233,15 @@ func TestWaitOfATapWaitsForItsCallInFlight(t *testing.T) {
 	topic := signals.Topic[int](bus, "orders")
 	topic.Emit(t.Context(), 1)
 	await(t, entered, "the tap")
-	tap.Unsubscribe()
-	topic.Emit(t.Context(), 2) // no longer for the tap
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := tap.Wait(ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("a call is in flight, Wait returned %v", err)
+	}
+	tap.Unsubscribe()
+	topic.Emit(t.Context(), 2) // no longer for the tap
+	if err := tap.Wait(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("unsubscribed with a call in flight, Wait returned %v", err)
 	}
 	close(free)
 	if err := tap.Wait(t.Context()); err != nil {

@@ -87,24 +87,6 @@ func TestASignalThatLeavesAClosingBusAcceptsAgain(t *testing.T) {
 	}
 }
 
-func TestWaitOfATapThatGoesOnWaitsForItsCallInFlight(t *testing.T) {
-	bus := signals.NewBus()
-	entered, free := make(chan struct{}), make(chan struct{})
-	tap := bus.Tap(func(context.Context, string, any) { close(entered); <-free })
-	signals.Topic[int](bus, "orders").Emit(t.Context(), 1)
-	await(t, entered, "the tap")
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := tap.Wait(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("a call is in flight, Wait returned %v", err)
-	}
-	close(free)
-	if err := tap.Wait(t.Context()); err != nil {
-		t.Error(err)
-	}
-	tap.Unsubscribe()
-}
-
 // fragile is a slog handler that panics.
 type fragile struct{ slog.Handler }
 
