@@ -62,7 +62,7 @@ type due struct {
 // that needs nothing but to be appended, this is all that Emit costs, whatever
 // the number of listeners: no observer, no bound, no waiter, no new chunk, a
 // context that cannot end.
-func (s *asyncBase[T]) accept(g *engine[T], ctx context.Context, payload T) {
+func (s *asyncBase[T]) accept(g *engine[T], ctx context.Context, payload T) { //nolint:revive // as emit
 	if g == nil || ctx == nil || g.st.watched.Load() || !isBackground(ctx) && ctx.Done() != nil {
 		s.emit(g, ctx, payload)
 		return
