@@ -174,7 +174,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if l.slow || l.counts {
+	if !l.fast {
 		return s.trySlow(ctx, payload, l)
 	}
 	at, err, ended := l.try(ctx, payload)
