@@ -19,10 +19,10 @@ import (
 type sent struct{ by, n int }
 
 // asynchronous is what AsyncSignal and ShardedSignal have in common.
-type asynchronous interface {
-	signals.Signal[sent]
-	Offer(context.Context, sent) error
-	EmitWait(context.Context, sent) error
+type asynchronous[T any] interface {
+	signals.Signal[T]
+	Offer(context.Context, T) error
+	EmitWait(context.Context, T) error
 	Drain(context.Context) error
 	Close(context.Context) error
 	Pending() int
@@ -143,7 +143,7 @@ func within(part, whole []int) bool {
 // hammer emits from many goroutines while others come, go and look.
 type hammer struct {
 	t *testing.T
-	s asynchronous
+	s asynchronous[sent]
 	n int // emissions of each emitter
 	conditions
 
@@ -334,7 +334,7 @@ func TestConservationUnderHammer(t *testing.T) {
 	byEmitter := func(v sent) uint64 { return uint64(v.by) }
 	for _, c := range []struct {
 		name string
-		s    asynchronous
+		s    asynchronous[sent]
 		how  conditions
 	}{
 		{"plain", signals.New[sent](quiet), conditions{ordered: true, one: true}},

@@ -42,7 +42,7 @@ func TestWhenEmitWaitReturnsNothingOfItIsPending(t *testing.T) {
 
 func TestAListenerRemovedWhileItsFilterRunsIsNotCalled(t *testing.T) {
 	for kind, build := range makers {
-		s, ok := build().(asynchronousInt)
+		s, ok := build().(asynchronous[int])
 		if !ok {
 			continue // a sync emission under way may still call it
 		}
@@ -63,13 +63,6 @@ func TestAListenerRemovedWhileItsFilterRunsIsNotCalled(t *testing.T) {
 			t.Errorf("%s: %d drops, %d deliveries; want 1 and 0", kind, st.Drops, st.Deliveries)
 		}
 	}
-}
-
-// asynchronousInt is what async and sharded signals have in common.
-type asynchronousInt interface {
-	signals.Signal[int]
-	EmitWait(context.Context, int) error
-	Drain(context.Context) error
 }
 
 func TestARangeRemovedWhileItsFilterRunsEndsWithoutItsBody(t *testing.T) {

@@ -35,14 +35,14 @@ func TestSoak(t *testing.T) {
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	kinds := map[string]func() soaked{
-		"plain":       func() soaked { return signals.New[sown](quietly) },
-		"counted":     func() soaked { return signals.New[sown](quietly, signals.Counted()) },
-		"block":       func() soaked { return signals.New[sown](quietly, signals.Capacity(64, signals.Block)) },
-		"reject":      func() soaked { return signals.New[sown](quietly, signals.Capacity(64, signals.Reject)) },
-		"few workers": func() soaked { return signals.New[sown](quietly, signals.MaxWorkers(4)) },
-		"slow after":  func() soaked { return signals.New[sown](quietly, signals.SlowAfter(time.Minute)) },
-		"sharded": func() soaked {
+	kinds := map[string]func() asynchronous[sown]{
+		"plain":       func() asynchronous[sown] { return signals.New[sown](quietly) },
+		"counted":     func() asynchronous[sown] { return signals.New[sown](quietly, signals.Counted()) },
+		"block":       func() asynchronous[sown] { return signals.New[sown](quietly, signals.Capacity(64, signals.Block)) },
+		"reject":      func() asynchronous[sown] { return signals.New[sown](quietly, signals.Capacity(64, signals.Reject)) },
+		"few workers": func() asynchronous[sown] { return signals.New[sown](quietly, signals.MaxWorkers(4)) },
+		"slow after":  func() asynchronous[sown] { return signals.New[sown](quietly, signals.SlowAfter(time.Minute)) },
+		"sharded": func() asynchronous[sown] {
 			return signals.NewSharded(4, func(m sown) uint64 { return uint64(m.emitter + 1) }, quietly)
 		},
 	}
@@ -89,20 +89,9 @@ func TestSoak(t *testing.T) {
 
 var quietly = signals.Logger(slog.New(slog.NewTextHandler(io.Discard, nil)))
 
-// soaked is what both kinds of async signal can do.
-type soaked interface {
-	signals.Signal[sown]
-	Offer(context.Context, sown) error
-	EmitWait(context.Context, sown) error
-	Drain(context.Context) error
-	Close(context.Context) error
-	Pending() int
-	Stats() signals.SignalStats
-}
-
 type soaking struct {
 	name     string
-	s        soaked
+	s        asynchronous[sown]
 	rng      *rand.Rand
 	accepted [3]atomic.Int64 // by emitter
 	seen     [3]atomic.Int64 // by the listener that always stays
@@ -111,7 +100,7 @@ type soaking struct {
 	wrong    atomic.Pointer[string]
 }
 
-func newSoaking(name string, s soaked, seed uint64) *soaking {
+func newSoaking(name string, s asynchronous[sown], seed uint64) *soaking {
 	k := &soaking{name: name, s: s, rng: rand.New(rand.NewPCG(seed, uint64(len(name))))}
 	check := k.inOrder()
 	s.AddListener(func(ctx context.Context, m sown) {
