@@ -204,34 +204,42 @@ func TestInterruptedReplay(t *testing.T) {
 	}
 }
 
-// TestShopWithGeneratorClientsAndCtrlC is a day in the life: invented
-// customers, clients who order and cancel over HTTP, and Ctrl-C in the middle
-// of it. Whatever a client was told is in the summary.
-func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
-	cmd := program(t, "-speed", "10x")
+// started starts the shop. It returns the address that the shop prints first,
+// what it prints after that, once it has ended, and its errors.
+func started(t *testing.T, cmd *exec.Cmd) (url string, rest <-chan string, stderr *bytes.Buffer) {
+	t.Helper()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	stderr = new(bytes.Buffer)
+	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stdout)
 	first, err := lines.ReadString('\n')
 	if err != nil {
-		t.Fatalf("no first line: %v; stderr: %s", err, &stderr)
+		t.Fatalf("no first line: %v; stderr: %s", err, stderr)
 	}
-	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(first)
+	url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(first)
 	if url == "" {
 		t.Fatalf("no address in %q", first)
 	}
-	rest := make(chan string, 1)
+	text := make(chan string, 1)
 	go func() {
-		text, _ := io.ReadAll(lines)
-		rest <- string(text)
+		b, _ := io.ReadAll(lines)
+		text <- string(b)
 	}()
+	return url, text, stderr
+}
+
+// TestShopWithGeneratorClientsAndCtrlC is a day in the life: invented
+// customers, clients who order and cancel over HTTP, and Ctrl-C in the middle
+// of it. Whatever a client was told is in the summary.
+func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
+	cmd := program(t, "-speed", "10x")
+	url, rest, stderr := started(t, cmd)
 
 	clients := clients{busy: make(chan struct{})}
 	client := &http.Client{Timeout: 30 * time.Second}
@@ -254,7 +262,7 @@ func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
 	<-gone
 	summary := <-rest
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("the shop ended with %v; stderr: %s\n%s", err, &stderr, summary)
+		t.Errorf("the shop ended with %v; stderr: %s\n%s", err, stderr, summary)
 	}
 
 	created, cancelled, declined := clients.created.Load(), clients.cancelled.Load(), clients.declined.Load()
@@ -369,31 +377,12 @@ func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
 
 func TestChaosIsFoundAndCtrlCEndsIt(t *testing.T) {
 	cmd := program(t, "-chaos", "-speed", "4x", "-orders", "1000000")
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(stdout)
-	first, err := lines.ReadString('\n')
-	if err != nil {
-		t.Fatalf("no first line: %v; stderr: %s", err, &stderr)
-	}
-	rest := make(chan string, 1)
-	go func() {
-		text, _ := io.ReadAll(lines)
-		rest <- string(text)
-	}()
-	url := strings.TrimSpace(first[strings.Index(first, "http://"):])
+	url, rest, stderr := started(t, cmd)
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	found := regexp.MustCompile(`"kind": ?"stuck"[^}]*"name": ?"fraud-check"[^}]*"site": ?"shop/chaos\.go:\d+"`)
 	for deadline := time.Now().Add(time.Minute); ; {
-		resp, err := client.Get(url + "signals/diagnosis.json?wait=1s")
+		resp, err := client.Get(url + "/signals/diagnosis.json?wait=1s")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -415,7 +404,7 @@ func TestChaosIsFoundAndCtrlCEndsIt(t *testing.T) {
 	}
 	summary := <-rest
 	if err := cmd.Wait(); err != nil || !strings.Contains(summary, "nothing lost") {
-		t.Errorf("the shop ended with %v; stderr: %s\n%s", err, &stderr, summary)
+		t.Errorf("the shop ended with %v; stderr: %s\n%s", err, stderr, summary)
 	}
 }
 
