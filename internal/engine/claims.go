@@ -1,56 +1,33 @@
-package signals
+package engine
 
 import (
-	"fmt"
 	"time"
+
+	"example.com/signals/internal/tally"
 )
 
 // claim is a run of positions that one worker works off.
-type claim[T any] struct {
-	c        *chunk[T]
+type claim struct {
+	c        *chunk
 	from, to uint64
-	wait     *waiter       // an EmitWait, whose emission is a claim of its own, or nil
+	wait     *Waiter       // an EmitWait, whose emission is a claim of its own, or nil
 	begun    time.Duration // SlowAfter, or an observer that is told: when it began
 	said     bool          // SlowAfter: it has been warned of
-}
-
-// barrier is a Drain that waits until every reader has passed pos.
-type barrier struct {
-	pos  uint64
-	left int // readers that have not; under engine.mu
-	done chan struct{}
-}
-
-// waiter is an EmitWait.
-type waiter struct {
-	left int     // listeners that have not finished; under engine.mu
-	errs []error // under engine.mu until done is closed
-	done chan struct{}
-}
-
-// finish notes that one listener is through. It must be called with engine.mu
-// held.
-func (w *waiter) finish(err error) {
-	if err != nil {
-		w.errs = append(w.errs, err)
-	}
-	if w.left--; w.left == 0 {
-		close(w.done)
-	}
+	started  bool          // with Concurrency and a Filter: its call has
 }
 
 // claim puts the next positions of r, which has some, into cl. Those whose end must be
 // known exactly take one at a time; a batch ends before every barrier, so that
 // Drain never waits for what came after it, and an emission of EmitWait is a
 // claim of its own.
-func (g *engine[T]) claim(r *reader[T], cl *claim[T]) {
+func (g *Engine) claim(r *Reader, cl *claim) {
 	if r.maxLag > 0 {
 		g.trim(r)
 	}
 	g.follow(r)
-	*cl = claim[T]{c: r.at, from: r.next, to: r.next + 1}
+	*cl = claim{c: r.at, from: r.next, to: r.next + 1}
 	if r.batches {
-		cl.to = min(g.end, r.at.base+uint64(len(r.at.slots)))
+		cl.to = min(g.end, r.at.base+uint64(r.at.n))
 		for _, b := range g.barriers {
 			if b.pos > cl.from {
 				cl.to = min(cl.to, b.pos)
@@ -68,33 +45,36 @@ func (g *engine[T]) claim(r *reader[T], cl *claim[T]) {
 			cl.to = cl.from + 1
 		}
 	}
-	if g.slowAfter > 0 || len(g.st.hooks(telling)) > 0 {
-		cl.begun = monotonic()
+	if g.slowAfter > 0 || g.told {
+		cl.begun = tally.Clock()
 	}
 	if g.slowAfter > 0 {
-		g.arm()
+		g.arm(cl.begun)
 	}
 	r.next = cl.to
 	cl.c.claims++
 	g.claims++
 	r.claims = append(r.claims, *cl)
-	r.state.Store(cl.from << 1)
+	r.state.Store(cl.from << begunShift)
 }
 
 // finish ends a claim. Positions before at have been run, with that many
 // calls; those from at on have not, because the listener was removed. outcome
 // is for an EmitWait, whose emission is always a claim of its own: it is told
 // here, so that when it returns nothing of the emission is left to be done.
-func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) {
+func (g *Engine) finish(r *Reader, from, at, calls uint64, outcome error) {
 	i := r.claimed(from)
 	cl := r.claims[i]
 	last := len(r.claims) - 1
 	if i < last {
 		r.claims[i] = r.claims[last]
 	}
-	r.claims[last].c, r.claims[last].wait = nil, nil
+	r.claims[last] = claim{}
 	r.claims = r.claims[:last]
 	g.claims--
+	if r.turn != nil {
+		r.turn.Broadcast()
+	}
 	r.run += calls
 	if !r.hidden {
 		g.run += calls
@@ -112,6 +92,8 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) 
 	}
 	if cl.c.claims--; cl.c.claims == 0 && cl.c.off {
 		g.recycle(cl.c)
+	} else {
+		g.stripped(&cl)
 	}
 	g.advance(r)
 	if r.gone() {
@@ -139,7 +121,7 @@ func (g *engine[T]) finish(r *reader[T], from, at, calls uint64, outcome error) 
 }
 
 // claimed returns the index of the claim that begins at from.
-func (r *reader[T]) claimed(from uint64) int {
+func (r *Reader) claimed(from uint64) int {
 	for i := range r.claims {
 		if r.claims[i].from == from {
 			return i
@@ -149,7 +131,7 @@ func (r *reader[T]) claimed(from uint64) int {
 }
 
 // advance moves r.done up and tells the barriers that it passes.
-func (g *engine[T]) advance(r *reader[T]) {
+func (g *Engine) advance(r *Reader) {
 	done := r.next
 	if r.gone() {
 		done = ^uint64(0)
@@ -163,7 +145,7 @@ func (g *engine[T]) advance(r *reader[T]) {
 		b := g.barriers[i]
 		if old < b.pos && b.pos <= done {
 			if b.left--; b.left == 0 {
-				close(b.done)
+				g.reached(b)
 				g.barriers = append(g.barriers[:i], g.barriers[i+1:]...)
 				i--
 			}
@@ -173,17 +155,17 @@ func (g *engine[T]) advance(r *reader[T]) {
 
 // drop gives up positions [from, to) of r, which lie in c and the chunks that
 // follow: they will not be delivered to it.
-func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
+func (g *Engine) drop(r *Reader, c *chunk, from, to uint64) {
 	if from >= to {
 		return
 	}
 	if g.capacity > 0 || g.waits > 0 {
 		for p := from; p < to; p++ {
-			for p-c.base >= uint64(len(c.slots)) {
+			for p-c.base >= uint64(c.n) {
 				c = c.next
 			}
 			if c.due(p).wait != nil {
-				g.answer(c, p, r.e.dropError())
+				g.answer(c, p, r.l.Lost())
 			}
 			if g.capacity > 0 {
 				g.release(c, p)
@@ -196,21 +178,13 @@ func (g *engine[T]) drop(r *reader[T], c *chunk[T], from, to uint64) {
 	}
 	r.dropped += n
 	g.dropped += n
-	if len(g.st.hooks(telling)) > 0 {
-		g.notes = append(g.notes, dropNote{r.e.info(), int(n)})
+	if g.told {
+		g.notes.drops = append(g.notes.drops, drop{r.l, int(n)})
 	}
-}
-
-// due returns what is due for position p.
-func (c *chunk[T]) due(p uint64) due {
-	if c.dues == nil {
-		return due{}
-	}
-	return c.dues[p-c.base]
 }
 
 // answer tells the EmitWait of position p that one listener is through.
-func (g *engine[T]) answer(c *chunk[T], p uint64, err error) {
+func (g *Engine) answer(c *chunk, p uint64, err error) {
 	d := &c.dues[p-c.base]
 	d.wait.finish(err)
 	if d.wait.left == 0 {
@@ -220,7 +194,7 @@ func (g *engine[T]) answer(c *chunk[T], p uint64, err error) {
 }
 
 // discard drops what r has not claimed before position to.
-func (g *engine[T]) discard(r *reader[T], to uint64) {
+func (g *Engine) discard(r *Reader, to uint64) {
 	if r.next < to {
 		g.drop(r, r.at, r.next, to)
 		r.next = to
@@ -229,8 +203,20 @@ func (g *engine[T]) discard(r *reader[T], to uint64) {
 	}
 }
 
-// dropError is what an EmitWait gets when the listener will not be called.
-func (e *entry[T]) dropError() error {
-	i := e.info()
-	return &ListenerError{Signal: i.Signal.Name, Key: e.key, Index: -1, Listener: i.Listener, Err: fmt.Errorf("%w", ErrDropped)}
+// trim drops what a reader with MaxLag may not keep waiting. It can be done at
+// any time before the next claim, with the same result, and so Emit does not
+// have to do it for each of them: it is done when they claim, at each new
+// chunk, for each emission that somebody may wait for, and when somebody looks.
+func (g *Engine) trim(r *Reader) {
+	waits := g.end - r.next
+	n := uint64(r.maxLag)
+	if waits > n {
+		keep := n
+		if r.keepLatest {
+			// Seen one by one: at n+1 waiting only the newest is kept, and
+			// then n more bring it there again.
+			keep = 1 + (waits-n-1)%n
+		}
+		g.discard(r, g.end-keep)
+	}
 }

@@ -1,4 +1,4 @@
-package signals
+package engine
 
 import (
 	"slices"
@@ -7,16 +7,16 @@ import (
 )
 
 // budget is a MaxWorkers: for one engine, or for all shards of a signal.
-type budget[T any] struct {
+type budget struct {
 	max     int          // read only
 	waiting atomic.Int32 // len(queue), for owed
 	mu      sync.Mutex   // over the rest; may be taken with an engine's mutex held
 	used    int
-	queue   []*engine[T] // those that want a worker and got none
+	queue   []*Engine // those that want a worker and got none
 }
 
 // take admits a worker for g, or notes that g wants one.
-func (b *budget[T]) take(g *engine[T]) bool {
+func (b *budget) take(g *Engine) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.used < b.max {
@@ -27,7 +27,7 @@ func (b *budget[T]) take(g *engine[T]) bool {
 	return false
 }
 
-func (b *budget[T]) want(g *engine[T]) {
+func (b *budget) want(g *Engine) {
 	if slices.Contains(b.queue, g) {
 		return
 	}
@@ -37,7 +37,7 @@ func (b *budget[T]) want(g *engine[T]) {
 
 // owed reports whether another engine than g waits for a worker, which g's
 // should then serve; each claim is at most one chunk.
-func (b *budget[T]) owed(g *engine[T]) bool {
+func (b *budget) owed(g *Engine) bool {
 	if b.waiting.Load() == 0 {
 		return false
 	}
@@ -49,7 +49,7 @@ func (b *budget[T]) owed(g *engine[T]) bool {
 // pass decides where a worker that leaves g goes: to the engine that has
 // waited longest, or nowhere. If g still has work it waits in turn. It must be
 // called with g.mu held.
-func (b *budget[T]) pass(g *engine[T]) *engine[T] {
+func (b *budget) pass(g *Engine) *Engine {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if g.ready > 0 {
