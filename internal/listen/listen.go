@@ -164,7 +164,7 @@ func (c *Call) Make(
 		c.Called = true
 		return call(ctx, h)
 	}
-	return c.observed(ctx, call, gone, end)
+	return c.observed(ctx, call, gone, begin || end, end)
 }
 
 // observed is Make for a call that is observed or timed.
@@ -172,15 +172,16 @@ func (c *Call) observed(
 	ctx context.Context,
 	call func(context.Context, *Handler) (Undo, error),
 	gone func() bool,
-	end bool,
+	observers, end bool,
 ) (undo Undo, err error) {
 	h, m := c.Handler, c.Member
-	ctx, began := m.Of.Began(ctx)
-	if gone() && !h.Once { // while the observers ran; who removed it counts on no further call
-		if began != nil {
+	var began any
+	if observers {
+		ctx, began = m.Of.Began(ctx)
+		if gone() && !h.Once { // while they ran; who removed it counts on no further call
 			m.Of.Ended(ctx, began, 0, m.Of.Lost())
+			return nil, nil
 		}
-		return nil, nil
 	}
 	c.Called = true
 	if !end && !c.Timed {
