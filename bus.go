@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"example.com/signals/internal/engine"
 	"example.com/signals/internal/inside"
@@ -31,32 +32,25 @@ type Bus struct {
 	observers *staged // made from observing
 }
 
-// member is a signal of any kind and payload type.
-type member interface {
-	settings() *settings
-	Stats() SignalStats
-	tap(t *tap) tapped
+// member is a signal on a bus, of any kind and payload type.
+type member struct {
+	st   *settings
+	b    *base
+	self unsafe.Pointer // the signal: what st.kind and st.of say
 }
 
-// drainer is a member that has pending emissions.
-type drainer interface {
-	member
-	Drain(ctx context.Context) error
-	Close(ctx context.Context) error
-	Pending() int
-	accepted() uint64
-	guard(on bool)
-	shut()
-}
-
-// join puts a signal on its bus, if it has one.
-func join(m member, st *settings) {
-	if st.bus == nil {
-		return
+// engines returns those of an async signal, or nil.
+func (m member) engines() []*engine.Engine {
+	if gs := m.st.engines.Load(); gs != nil {
+		return *gs
 	}
-	st.bus.mu.Lock()
-	defer st.bus.mu.Unlock()
-	st.bus.joinLocked(m)
+	return nil
+}
+
+func (m member) guard(on bool) {
+	for _, g := range m.engines() {
+		g.Guard(on)
+	}
 }
 
 // NewBus makes a bus. defaults are options for every signal on it, which a
@@ -81,69 +75,95 @@ func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 	if b == nil {
 		panic(fmt.Sprintf("signals: Topic %q: the bus is nil", name))
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if m := b.findLocked(name); m != nil {
-		s, ok := m.(*AsyncSignal[T])
-		if !ok {
-			panic(notATopic(name, typeName(engine.Typed[T]{}), m.settings()))
-		}
-		return s
-	}
-	s := new(AsyncSignal[T])
-	s.open(KindAsync, engine.Typed[T]{}, append(slices.Clone(opts), Name(name), OnBus(b)), 1)
-	b.joinLocked(s)
-	return s
+	return (*AsyncSignal[T])(b.topic(name, (*engine.Typed[T])(nil), opts, func(st *settings) member {
+		s := new(AsyncSignal[T])
+		s.first.Store(s.b.equip(st, 1)[0])
+		return member{st, &s.b, unsafe.Pointer(s)}
+	}))
 }
 
-func notATopic(name, payload string, st *settings) string {
-	return fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has %s %s signal of %s by that name", name, payload, article(string(st.kind)), st.kind, st.payload)
+// topic is Topic: it returns the signal of that name, which build makes if
+// there is none.
+func (b *Bus) topic(name string, ops engine.Payload, opts []Option, build func(*settings) member) unsafe.Pointer {
+	_, of := ops.Types()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at := b.byName[name]; at != nil {
+		m := at.Value.(member)
+		if m.st.kind != KindAsync || m.st.of != of {
+			panic(fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has %s %s signal of %s by that name",
+				name, of, article(string(m.st.kind)), m.st.kind, m.st.payload))
+		}
+		return m.self
+	}
+	st := newSettings(KindAsync, ops, append(slices.Clone(opts), Name(name), OnBus(b))).made()
+	m := build(st)
+	b.joinLocked(m)
+	return m.self
 }
 
 // Lookup returns the signal of that name, of whatever kind, if there is one
 // with that payload type.
 func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
+	kind, self := b.lookup(name, (*engine.Typed[T])(nil))
+	switch kind {
+	case KindSync:
+		return (*SyncSignal[T])(self), true
+	case KindAsync:
+		return (*AsyncSignal[T])(self), true
+	case KindSharded:
+		return (*ShardedSignal[T])(self), true
+	}
+	return nil, false
+}
+
+// lookup returns the kind of the signal of that name and payload type, and the
+// signal.
+func (b *Bus) lookup(name string, ops engine.Payload) (Kind, unsafe.Pointer) {
+	_, of := ops.Types()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s, ok := b.findLocked(name).(Signal[T])
-	return s, ok
-}
-
-func (b *Bus) findLocked(name string) member {
 	if at := b.byName[name]; at != nil {
-		return at.Value.(member)
+		if m := at.Value.(member); m.st.of == of {
+			return m.st.kind, m.self
+		}
 	}
-	return nil
+	return "", nil
 }
 
-// joinLocked puts a signal on the bus. A taken name panics.
+// join puts a signal on the bus. A taken name panics.
+func (b *Bus) join(m member) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.joinLocked(m)
+}
+
 func (b *Bus) joinLocked(m member) {
-	st := m.settings()
+	st := m.st
 	if st.name == "" {
 		st.name = b.inventLocked(st)
 	}
-	if other := b.findLocked(st.name); other != nil {
+	if at := b.byName[st.name]; at != nil {
 		st.onBus.Store(false)
-		kind := other.settings().kind
-		panic(fmt.Sprintf("signals: the bus has %s %s signal of %s named %q already", article(string(kind)), kind, other.settings().payload, st.name))
+		other := at.Value.(member).st
+		panic(fmt.Sprintf("signals: the bus has %s %s signal of %s named %q already", article(string(other.kind)), other.kind, other.payload, st.name))
 	}
-	d, _ := m.(drainer)
 	if b.closed {
 		st.onBus.Store(false)
-		if d != nil {
-			d.shut()
+		for _, g := range m.engines() {
+			g.Close()
 		}
 		return
 	}
-	if b.closing && d != nil {
-		d.guard(true) // made by a listener that is being drained, perhaps
+	if b.closing {
+		m.guard(true) // made by a listener that is being drained, perhaps
 	}
 	if b.byName == nil {
 		b.byName = make(map[string]*list.Element)
 		b.byID = make(map[uint64]struct{})
 	}
 	b.byName[st.name] = b.members.PushBack(m)
-	if d != nil {
+	if st.kind != KindSync {
 		b.byID[st.id] = struct{}{}
 	}
 	st.watch(b.observers, len(b.tapping) > 0)
@@ -165,7 +185,7 @@ func (b *Bus) inventLocked(st *settings) string {
 		if n := b.invented[called]; n > 1 {
 			name = fmt.Sprintf("%s#%d", called, n)
 		}
-		if b.findLocked(name) == nil {
+		if b.byName[name] == nil {
 			return name
 		}
 	}
@@ -191,20 +211,19 @@ func (b *Bus) remove(name string, only *settings) bool {
 		return false
 	}
 	m := at.Value.(member)
-	st := m.settings()
-	if only != nil && st != only {
+	if only != nil && m.st != only {
 		return false
 	}
-	st.onBus.Store(false)
-	st.watch(nil, false)
+	m.st.onBus.Store(false)
+	m.st.watch(nil, false)
 	b.members.Remove(at)
 	delete(b.byName, name)
-	delete(b.byID, st.id)
+	delete(b.byID, m.st.id)
 	for _, t := range b.tapping {
 		untold = append(untold, t.off(m))
 	}
-	if d, ok := m.(drainer); ok && b.closing {
-		d.guard(false) // it goes on without the bus
+	if b.closing {
+		m.guard(false) // it goes on without the bus
 	}
 	return true
 }
@@ -228,20 +247,20 @@ func (b *Bus) snapshot() []member {
 }
 
 // async returns the members that can have pending emissions.
-func (b *Bus) async() (ds []drainer) {
+func (b *Bus) async() (ms []member) {
 	for _, m := range b.snapshot() {
-		if d, ok := m.(drainer); ok {
-			ds = append(ds, d)
+		if m.st.kind != KindSync {
+			ms = append(ms, m)
 		}
 	}
-	return ds
+	return ms
 }
 
 // Signals describes the signals on the bus, in order of joining.
 func (b *Bus) Signals() []SignalInfo {
 	var infos []SignalInfo
 	for _, m := range b.snapshot() {
-		infos = append(infos, *m.settings().info())
+		infos = append(infos, *m.st.info())
 	}
 	return infos
 }
@@ -250,7 +269,7 @@ func (b *Bus) Signals() []SignalInfo {
 func (b *Bus) Stats() []SignalStats {
 	var stats []SignalStats
 	for _, m := range b.snapshot() {
-		stats = append(stats, m.Stats())
+		stats = append(stats, m.b.stats(m.st))
 	}
 	return stats
 }
@@ -285,7 +304,7 @@ func (b *Bus) publishLocked() {
 // watchLocked tells the signals who observes and taps them.
 func (b *Bus) watchLocked() {
 	for at := b.members.Front(); at != nil; at = at.Next() {
-		at.Value.(member).settings().watch(b.observers, len(b.tapping) > 0)
+		at.Value.(member).st.watch(b.observers, len(b.tapping) > 0)
 	}
 }
 
@@ -320,11 +339,11 @@ func (b *Bus) drain(ctx context.Context, op string) error {
 		before := acceptedBy(ds)
 		empty := true
 		for _, d := range ds {
-			if d.Pending() == 0 {
+			if engine.Pending(d.engines()) == 0 {
 				continue
 			}
 			empty = false
-			if d.Drain(ctx) != nil {
+			if drain(d.engines(), ctx) != nil {
 				break // ctx has ended
 			}
 		}
@@ -339,9 +358,9 @@ func (b *Bus) drain(ctx context.Context, op string) error {
 	}
 }
 
-func acceptedBy(ds []drainer) (n uint64) {
-	for _, d := range ds {
-		n += d.accepted()
+func acceptedBy(ms []member) (n uint64) {
+	for _, m := range ms {
+		n += engine.Accepted(m.engines())
 	}
 	return n
 }
@@ -351,8 +370,8 @@ func acceptedBy(ds []drainer) (n uint64) {
 func (b *Bus) unfinished(op string, ctx context.Context) error { //nolint:revive // ctx only for its error
 	var left []string
 	for _, d := range b.async() {
-		if n := d.Pending(); n > 0 {
-			left = append(left, fmt.Sprintf("%d of %q", n, d.settings().info().Name))
+		if n := engine.Pending(d.engines()); n > 0 {
+			left = append(left, fmt.Sprintf("%d of %q", n, d.st.Name()))
 		}
 	}
 	if left == nil {
@@ -377,9 +396,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closing = true
 	for at := b.members.Front(); at != nil; at = at.Next() {
-		if d, ok := at.Value.(drainer); ok {
-			d.guard(true)
-		}
+		at.Value.(member).guard(true)
 	}
 	b.mu.Unlock()
 	if err := b.drain(ctx, "close"); err != nil {
@@ -390,7 +407,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Unlock()
 	var errs []error
 	for _, d := range b.async() {
-		errs = append(errs, d.Close(ctx))
+		errs = append(errs, d.b.close(d.engines(), ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -26,7 +26,7 @@ import (
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
 	ctx = orBackground(ctx)
 	return func(yield func(T) bool) {
-		s.enroll("Events", &listen.Handler{Fails: listen.Pack(yield)}).loop(ctx, engine.Yielding(yield), opts)
+		s.b.enroll(s.engines(), "Events", &listen.Handler{Fails: listen.Pack(yield)}).loop(ctx, engine.Yielding(yield), opts)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"time"
 )
@@ -33,7 +34,7 @@ func (st *settings) hand(ctx context.Context, f Failure) {
 	if f.Listener == "" {
 		st.all.Load().failure(ctx, st, f)
 	}
-	if st.onFailure == nil || st.ofFail {
+	if st.onFailure == nil || st.of == reflect.TypeFor[Failure]() {
 		st.logFailure(ctx, f)
 		return
 	}
@@ -139,8 +140,13 @@ func (st *settings) logRefusals() {
 	}
 }
 
+// rejected reports an Emit that was not accepted.
+func (st *settings) rejected(ctx context.Context, payload any, err error) {
+	st.hand(ctx, Failure{Signal: st.Name(), Payload: payload, Err: err})
+}
+
 // turnedAway reports what a wrapper has not let through.
 func (st *settings) turnedAway(ctx context.Context, payload any, err error) {
 	st.refused.Add(1)
-	st.hand(ctx, Failure{Signal: st.Name(), Payload: payload, Err: err})
+	st.rejected(ctx, payload, err)
 }

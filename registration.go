@@ -71,7 +71,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	}
 	c := configureListener(opts)
 	for _, f := range c.filters {
-		pass, ok := st.ops.Filter(f)
+		pass, ok := engine.Filter(st.ops, f)
 		if !ok {
 			c.wrong("the Filter is a %T, the payload %s %s; want a func(%[3]s) bool", f, article(st.payload), st.payload)
 		}
@@ -127,7 +127,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 	// The scope comes first: a listener must never be called in a closed one,
 	// and Close must know of each that may be.
 	if e.scope != nil && !e.scope.adopt(&e.sub) {
-		return e.b.Len(), &e.sub, e.scopeClosed()
+		return e.b.list.Load().Len(), &e.sub, e.scopeClosed()
 	}
 	added := false
 	defer func() {

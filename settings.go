@@ -23,7 +23,7 @@ type settings struct {
 	kind    Kind                   // read only
 	ops     engine.Payload         // read only
 	payload string                 // read only: the payload type's name
-	ofFail  bool                   // read only: the payload is Failure
+	of      reflect.Type           // read only: the payload type
 	id      uint64                 // read only: marks the goroutines that run its listeners
 	own     *staged                // read only: the signal's observers
 	origin  source.Callers         // read only: where the signal was made, if by a constructor
@@ -46,10 +46,10 @@ var lastID atomic.Uint64
 
 // newSettings makes the settings of a signal.
 func newSettings(kind Kind, ops engine.Payload, opts []Option) *settings {
-	payload := typeName(ops)
+	_, of := ops.Types()
+	payload := of.String()
 	c := configure(kind, payload, opts)
-	_, ofFail := ops.Nil().(*Failure)
-	st := &settings{config: c, kind: kind, ops: ops, payload: payload, ofFail: ofFail, id: lastID.Add(1), own: newStaged(c.observers)}
+	st := &settings{config: c, kind: kind, ops: ops, payload: payload, of: of, id: lastID.Add(1), own: newStaged(c.observers)}
 	st.onBus.Store(c.bus != nil)
 	st.chain.Signal, st.chain.SlowAfter = st, c.slowAfter
 	if st.counts() && kind == KindSync {
@@ -205,9 +205,6 @@ func (st *settings) grow(n int) int {
 	}
 	return 2 * n
 }
-
-// typeName returns the name of the payload type, such as "shop.Order".
-func typeName(ops engine.Payload) string { return reflect.TypeOf(ops.Nil()).Elem().String() }
 
 // refusals are emissions that were refused and not logged yet.
 type refusals struct {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"unsafe"
 
 	"example.com/signals/internal/engine"
+	"example.com/signals/internal/listen"
 )
 
 // ShardedSignal spreads emissions over shards, each with a log of its own, so
@@ -15,7 +17,7 @@ import (
 // gets them in the order of acceptance; without a key function they go round
 // robin, and there is no order among shards. Make one with NewSharded.
 type ShardedSignal[T any] struct {
-	asyncSignal[T]
+	signal
 	key  func(T) uint64 // read only; nil: round robin
 	turn atomic.Uint64
 }
@@ -29,13 +31,16 @@ func NewSharded[T any](shards int, key func(T) uint64, opts ...Option) *ShardedS
 		panic(fmt.Sprintf("signals: NewSharded(%d): want 1 shard or more", shards))
 	}
 	s := &ShardedSignal[T]{key: key}
-	join(s, s.open(KindSharded, engine.Typed[T]{}, opts, shards))
+	s.b.open(KindSharded, (*engine.Typed[T])(nil), opts, shards, unsafe.Pointer(s))
 	return s
 }
 
+// engines returns the shards; it makes the one of a zero signal.
+func (s *ShardedSignal[T]) engines() []*engine.Engine { return s.b.engines((*engine.Typed[T])(nil)) }
+
 // shard returns the engine for a payload.
 func (s *ShardedSignal[T]) shard(payload T) *engine.Engine {
-	gs := s.ready()
+	gs := s.engines()
 	if s.key != nil {
 		return gs[s.key(payload)%uint64(len(gs))]
 	}
@@ -46,8 +51,12 @@ func (s *ShardedSignal[T]) shard(payload T) *engine.Engine {
 // accepts it, as AsyncSignal.Emit does.
 func (s *ShardedSignal[T]) Emit(ctx context.Context, payload T) {
 	g := s.shard(payload)
-	if ctx == nil || !engine.Accept(g, ctx, payload) {
-		s.emit(g, ctx, payload)
+	if ctx != nil && engine.Accept(g, ctx, payload) {
+		return
+	}
+	ctx = orBackground(ctx)
+	if err := engine.Offer(g, ctx, payload, nil); err != nil {
+		s.b.conf.Load().rejected(ctx, payload, err)
 	}
 }
 
@@ -60,5 +69,65 @@ func (s *ShardedSignal[T]) Offer(ctx context.Context, payload T) error {
 // EmitWait emits, waits until every listener has run, and joins their
 // failures, as AsyncSignal.EmitWait does.
 func (s *ShardedSignal[T]) EmitWait(ctx context.Context, payload T) error {
-	return s.emitWait(s.shard(payload), orBackground(ctx), payload)
+	return engine.OfferWait(s.engines(), s.shard(payload), orBackground(ctx), payload)
+}
+
+// Drain returns when every emission accepted before it was called is finished:
+// nil, or an error that wraps ctx.Err and says how many are left. What its
+// listeners emit meanwhile is not waited for: for that there are Close and
+// Bus.Drain. Inside a listener of the same signal it returns ErrWouldDeadlock.
+func (s *ShardedSignal[T]) Drain(ctx context.Context) error { return drain(s.engines(), ctx) }
+
+// Close refuses emissions from now on, those that wait for room too, and
+// returns when every accepted one is finished: nil, or an error that wraps
+// ctx.Err and says how many are left; call it again to wait on. It may be
+// called from several goroutines and more than once. The signal leaves its
+// bus. Inside a listener of the same signal it returns ErrWouldDeadlock and
+// closes nothing.
+func (s *ShardedSignal[T]) Close(ctx context.Context) error {
+	return s.b.close(s.engines(), ctx)
+}
+
+// Pending returns the number of emissions that were accepted and are not yet
+// finished by every listener that should get them.
+func (s *ShardedSignal[T]) Pending() int { return engine.Pending(s.engines()) }
+
+// AddListener registers fn, under a key if one is given. It returns the number
+// of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
+// On a closed signal it succeeds, and fn is never called.
+func (s *ShardedSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
+	return s.b.enroll(s.engines(), "AddListener", &listen.Handler{Plain: listen.Pack(fn)}).keyed(key)
+}
+
+// AddListenerWithErr is AddListener for a listener that can fail.
+func (s *ShardedSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
+	return s.b.enroll(s.engines(), "AddListenerWithErr", &listen.Handler{Fails: listen.Pack(fn)}).keyed(key)
+}
+
+// Subscribe registers fn and returns the handle of this registration. It
+// panics on a nil fn, a taken key, and options that make no sense. On a closed
+// signal it succeeds, and fn is never called.
+func (s *ShardedSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
+	return s.b.enroll(s.engines(), "Subscribe", &listen.Handler{Fails: listen.Pack(fn)}).orPanic(opts)
+}
+
+// TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
+// ErrClosed for a closed signal or scope.
+func (s *ShardedSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
+	return s.b.enroll(s.engines(), "TrySubscribe", &listen.Handler{Fails: listen.Pack(fn)}).orError(opts)
+}
+
+// Stats returns what the signal has counted.
+func (s *ShardedSignal[T]) Stats() SignalStats {
+	s.engines()
+	return s.b.stats(s.b.conf.Load())
+}
+
+// Refuse reports an emission that did not reach the signal, because a wrapper
+// around it, such as a rate limiter, turned it away: what happens to a refused
+// Emit happens to it. It is counted, and a Failure without a listener goes to the
+// failure handler with err as its reason. It is for wrappers; it emits nothing.
+func (s *ShardedSignal[T]) Refuse(ctx context.Context, payload T, err error) {
+	s.engines()
+	s.b.conf.Load().turnedAway(orBackground(ctx), payload, err)
 }

@@ -114,20 +114,11 @@ func (b *base) stats(st *settings) SignalStats {
 	for r := range b.list.Load().All {
 		s.Listeners = append(s.Listeners, entryOf(r.Member).stats())
 	}
+	if gs := st.engines.Load(); gs != nil {
+		c := engine.Count(*gs)
+		s.Pending, s.Emissions, s.Deliveries = c.Pending, c.Emissions, c.Deliveries
+		s.Drops, s.OverCapacity, s.Workers, s.Closed = c.Drops, c.OverCapacity, c.Workers, c.Closed
+		s.Refusals += c.Refusals
+	}
 	return s
-}
-
-func (s *asyncBase) asyncStats() SignalStats {
-	gs := s.all()
-	stats := s.stats(s.conf.Load())
-	c := engine.Count(gs)
-	stats.Pending = c.Pending
-	stats.Emissions = c.Emissions
-	stats.Deliveries = c.Deliveries
-	stats.Drops = c.Drops
-	stats.Refusals += c.Refusals
-	stats.OverCapacity = c.OverCapacity
-	stats.Workers = c.Workers
-	stats.Closed = c.Closed
-	return stats
 }

@@ -2,6 +2,7 @@ package signals
 
 import (
 	"context"
+	"unsafe"
 
 	"example.com/signals/internal/chain"
 	"example.com/signals/internal/engine"
@@ -15,7 +16,7 @@ import (
 // listeners at the same time, also one listener with itself. The zero value is
 // ready; it must not be copied.
 type SyncSignal[T any] struct {
-	base
+	signal
 }
 
 // Undo takes back what a Step did. Its context has the values of the one that
@@ -25,14 +26,14 @@ type Undo func(context.Context) error
 // NewSync makes a sync signal. An option that only async signals have panics.
 func NewSync[T any](opts ...Option) *SyncSignal[T] {
 	s := new(SyncSignal[T])
-	join(s, s.open(KindSync, engine.Typed[T]{}, opts, 0))
+	s.b.open(KindSync, (*engine.Typed[T])(nil), opts, 0, unsafe.Pointer(s))
 	return s
 }
 
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
-	join(s, s.open(KindSync, engine.Typed[T]{}, opts, 0))
+	s.b.open(KindSync, (*engine.Typed[T])(nil), opts, 0, unsafe.Pointer(s))
 	return s
 }
 
@@ -41,7 +42,7 @@ func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
 // goes to the failure handler, and the next listener is called. It takes no
 // lock and allocates nothing.
 func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
-	l := s.list.Load()
+	l := s.b.list.Load()
 	switch {
 	case l == nil || ctx == nil:
 		s.emitOther(ctx, payload, l)
@@ -67,7 +68,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 // counts. One emission of 64 is then timed, and goes the slow way.
 func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List) {
 	if l == nil {
-		s.touch()
+		s.b.touch()
 		return
 	}
 	ctx = orBackground(ctx)
@@ -75,7 +76,7 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 		chain.EmitAll(l, ctx, payload)
 		return
 	}
-	st := s.conf.Load()
+	st := s.b.conf.Load()
 	if l.Counts && !l.Slow && !st.watched.Load() {
 		k := tally.Here()
 		if n := st.chain.Emitted.At(k); !tally.Sampled(n.Load()) {
@@ -93,23 +94,23 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 // and joins their errors. It is nil if all listeners ran without a failure. A
 // failure that is returned goes to no failure handler.
 func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
-	l := s.list.Load()
+	l := s.b.list.Load()
 	if l == nil {
-		s.touch()
+		s.b.touch()
 		return nil
 	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	if !l.Fast {
-		return chain.Slow(&s.conf.Load().chain, chain.TryEmit, l, ctx, payload)
+		return chain.Slow(&s.b.conf.Load().chain, chain.TryEmit, l, ctx, payload)
 	}
 	ran, err, ended := chain.Try(l, ctx, payload)
 	switch {
 	case err == nil:
 		return nil
 	case ended:
-		return s.conf.Load().Stopped(ctx, ran, l.Len())
+		return s.b.conf.Load().Stopped(ctx, ran, l.Len())
 	}
 	return l.At(ran).Of.Returned(ctx, payload, err)
 }
@@ -118,12 +119,12 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 // failures, each a *ListenerError. It stops only when ctx has ended before a
 // listener. It never undoes. It is nil if all listeners ran without a failure.
 func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
-	l := s.list.Load()
+	l := s.b.list.Load()
 	if l == nil {
-		s.touch()
+		s.b.touch()
 		return nil
 	}
-	return chain.Slow(&s.settle(KindSync, engine.Typed[T]{}).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
+	return chain.Slow(&s.b.settle(KindSync, (*engine.Typed[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number
@@ -166,17 +167,19 @@ func (s *SyncSignal[T]) Step(do func(context.Context, T) (Undo, error), opts ...
 
 func (s *SyncSignal[T]) enroll(call string, h *listen.Handler) *registration {
 	return &registration{
-		b: &s.base, st: s.settle(KindSync, engine.Typed[T]{}), call: call, h: h, bare: chain.Bare[T],
+		b: &s.b, st: s.b.settle(KindSync, (*engine.Typed[T])(nil)), call: call, h: h, bare: chain.Bare[T],
 	}
 }
 
 // Stats returns what the signal has counted.
-func (s *SyncSignal[T]) Stats() SignalStats { return s.stats(s.settle(KindSync, engine.Typed[T]{})) }
+func (s *SyncSignal[T]) Stats() SignalStats {
+	return s.b.stats(s.b.settle(KindSync, (*engine.Typed[T])(nil)))
+}
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
 // around it, such as a rate limiter, turned it away: what happens to a refused
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *SyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.settle(KindSync, engine.Typed[T]{}).turnedAway(orBackground(ctx), payload, err)
+	s.b.settle(KindSync, (*engine.Typed[T])(nil)).turnedAway(orBackground(ctx), payload, err)
 }

@@ -59,7 +59,7 @@ type tap struct {
 
 // join and off must be called with bus.mu held, what off returns without it.
 func (t *tap) join(m member) {
-	if len(t.names) == 0 || slices.Contains(t.names, m.settings().name) {
+	if len(t.names) == 0 || slices.Contains(t.names, m.st.name) {
 		t.on[m] = m.tap(t)
 	}
 }
@@ -117,14 +117,18 @@ func (t *tap) stats() ListenerStats {
 	return ListenerStats{Listener: source.FuncName(t.entry), Deliveries: t.calls.Load()}
 }
 
-// tap on an async signal: one more reader on each log.
-func (s *asyncBase) tap(t *tap) tapped {
-	st := s.conf.Load()
-	e := &entry{b: &s.base, st: st, fn: t.entry}
+// tap taps the signal.
+func (m member) tap(t *tap) tapped {
+	fn := func(ctx context.Context, payload any) { t.fn(ctx, m.st, payload) }
+	if m.st.kind == KindSync {
+		return m.tapSync(fn)
+	}
+	// On an async signal it is one more reader on each log.
+	e := &entry{b: m.b, st: m.st, fn: t.entry}
 	e.Member = listen.Member{Of: e}
 	e.sub.reg = e
-	h := &listen.Handler{Of: e, Plain: st.ops.Tap(func(ctx context.Context, payload any) { t.fn(ctx, st, payload) })}
-	for _, g := range s.all() {
+	h := &listen.Handler{Of: e, Boxed: fn}
+	for _, g := range m.engines() {
 		r := g.NewReader(engine.ReaderConfig{Member: &e.Member, Handler: h, Hidden: true})
 		e.readers = append(e.readers, r)
 		r.Attach(0)
@@ -139,11 +143,9 @@ func (s *asyncBase) tap(t *tap) tapped {
 	}}
 }
 
-// tap on a sync signal: one more function that its slow path calls first.
-func (b *base) tap(t *tap) tapped {
-	st := b.conf.Load()
-	fn := func(ctx context.Context, payload any) { t.fn(ctx, st, payload) }
-	p := &fn
+// tapSync taps a sync signal: one more function that its slow path calls first.
+func (m member) tapSync(fn chain.Tap) tapped {
+	b, st, p := m.b, m.st, &fn
 	edit := func(change func([]*chain.Tap) []*chain.Tap) {
 		b.mu.Lock()
 		defer b.mu.Unlock()

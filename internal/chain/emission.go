@@ -24,9 +24,8 @@ const (
 // payloadOf is what knows the payload. It is passed on as an argument and
 // stored nowhere, so that its functions need no memory of their own.
 type payloadOf struct {
-	call func(context.Context, *listen.Handler) (listen.Undo, error)
-	want func(*listen.Handler) (bool, error)
-	box  func() any
+	run listen.Runner
+	box func() any
 }
 
 // emission is one emission.
@@ -91,7 +90,7 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 		x.s.watch.next(x.slow, r.Member)
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
-	undo, err := c.Make(x.ctx, p.want, p.call, never)
+	undo, err := c.Make(x.ctx, p.run, never)
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)
 		x.calls++

@@ -67,7 +67,7 @@ func GoOn[T any](s *Signal, l *roster.List, ctx context.Context, payload T, k, a
 	for ; k < len(l.Blocks); k++ {
 		for at++; at < len(l.Blocks[k].Rows); at++ {
 			r := l.Blocks[k].Rows[at]
-			if _, err := listen.Run(ctx, r.Handler, payload); err != nil {
+			if _, _, err := listen.Run(ctx, r.Handler, false, payload); err != nil {
 				r.Of.Failed(ctx, payload, err)
 			}
 			if l.Counts {
@@ -130,8 +130,9 @@ func Try[T any](l *roster.List, ctx context.Context, payload T) (ran int, err er
 // Slow makes an emission with steps, options, counting and observers.
 func Slow[T any](s *Signal, mode Mode, l *roster.List, ctx context.Context, payload T) error { //nolint:revive // as EmitAll
 	return s.run(mode, l, ctx, payloadOf{
-		call: func(ctx context.Context, h *listen.Handler) (listen.Undo, error) { return listen.Run(ctx, h, payload) },
-		want: func(h *listen.Handler) (bool, error) { return listen.Wants(h, payload) },
-		box:  func() any { return payload },
+		run: func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+			return listen.Run(ctx, h, filter, payload)
+		},
+		box: func() any { return payload },
 	})
 }

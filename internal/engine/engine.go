@@ -29,7 +29,7 @@ type Config struct {
 type Engine struct {
 	watched   *atomic.Bool // read only, as are all fields to the blank line
 	sig       listen.Signal
-	ops       Payload
+	ops       payloadType
 	id        uint64
 	size      uintptr // bytes of a slot
 	capacity  int
@@ -87,10 +87,11 @@ func New(shards, maxWorkers int, c Config) []*Engine {
 	if maxWorkers > 0 {
 		b = &budget{max: maxWorkers}
 	}
+	ops := newPayloadType(c.Payload)
 	gs := make([]*Engine, shards)
 	for i := range gs {
 		g := &Engine{
-			watched: c.Watched, sig: c.Signal, ops: c.Payload, id: c.ID, size: c.Payload.Size(),
+			watched: c.Watched, sig: c.Signal, ops: ops, id: c.ID, size: ops.slot.Size(),
 			capacity: c.Capacity, block: c.Block, slowAfter: c.SlowAfter,
 			budget: b, procs: runtime.GOMAXPROCS(0), gated: c.Capacity > 0,
 		}

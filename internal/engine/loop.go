@@ -101,16 +101,16 @@ func (l *Loop) body() {
 			outcome = r.l.Lost()
 		}
 	}()
-	_, err := call.Make(contextOf(slot),
-		func(h *listen.Handler) (bool, error) { return g.ops.Wants(h, slot) },
-		func(context.Context, *listen.Handler) (listen.Undo, error) {
-			at, calls = from+1, 1
-			l.over = true // unless the body comes back
-			more := l.yield(slot)
-			yielded, l.over = true, !more || r.h.Once
-			return nil, nil
-		},
-		r.gone)
+	_, err := call.Make(contextOf(slot), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+		if filter {
+			return g.ops.Call(ctx, h, true, slot)
+		}
+		at, calls = from+1, 1
+		l.over = true // unless the body comes back
+		more := l.yield(slot)
+		yielded, l.over = true, !more || r.h.Once
+		return nil, false, nil
+	}, r.gone)
 	switch {
 	case call.Called:
 	case err != nil: // of a filter

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"reflect"
 	"unsafe"
 
 	"example.com/signals/internal/listen"
@@ -9,91 +10,49 @@ import (
 
 // This file is compiled for each payload type.
 
-// Payload is what the engine must know of a payload type: the functions of
-// Typed. Slots are given by their address.
+// Payload is what the engine must know of a payload type besides what
+// reflection tells: the functions of *Typed. It is a small interface on
+// purpose: each method costs every payload type some time to compile.
 type Payload interface {
-	// Size is the number of bytes of a slot.
-	Size() uintptr
-	// Make returns n empty slots.
-	Make(n int) unsafe.Pointer
+	// Types returns the type of a slot, and the payload type.
+	Types() (slot, payload reflect.Type)
 	// Clear empties n slots.
 	Clear(slots unsafe.Pointer, n int)
-	// Copy copies one slot.
-	Copy(to, from unsafe.Pointer)
-	// Box returns the payload in a slot.
-	Box(slot unsafe.Pointer) any
 	// Run runs the worker's claim over n slots, from its position on, as long as
 	// the listener needs no more than a bare call.
 	Run(w *Worker, slots unsafe.Pointer, n int)
-	// Call calls a listener with the payload in a slot.
-	Call(ctx context.Context, h *listen.Handler, slot unsafe.Pointer) (listen.Undo, error)
-	// Wants asks the filters of a listener.
-	Wants(h *listen.Handler, slot unsafe.Pointer) (bool, error)
-
-	// Filter returns a function that Filter was given, if it is one for this
-	// payload type.
-	Filter(f any) (unsafe.Pointer, bool)
-	// Tap returns fn as a listener that cannot fail.
-	Tap(fn func(ctx context.Context, payload any)) unsafe.Pointer
-	// Nil is a nil *T, which tells the type.
-	Nil() any
+	// Call is a listen.Runner for the payload in a slot.
+	Call(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (listen.Undo, bool, error)
 }
 
-// Typed is the Payload of type T.
+// Typed is the Payload of type T; a nil pointer will do.
 type Typed[T any] struct{}
 
 // slot is one emission in the log: written under Engine.mu before the end
 // passes it, then read by workers with a claim on it.
 type slot[T any] struct {
 	ctx     context.Context // first, where contextOf finds it
-	payload T
+	payload T               // second, where box finds it
+	_       [0]func()       // not comparable: the compiler makes no function for that
 }
 
 func at[T any](p unsafe.Pointer) *slot[T] { return (*slot[T])(p) }
 
-// Size is of Payload.
-func (Typed[T]) Size() uintptr { return unsafe.Sizeof(slot[T]{}) }
-
-// Make is of Payload.
-func (Typed[T]) Make(n int) unsafe.Pointer {
-	return unsafe.Pointer(unsafe.SliceData(make([]slot[T], n)))
+// Types is of Payload.
+func (*Typed[T]) Types() (slotType, payload reflect.Type) {
+	return reflect.TypeFor[slot[T]](), reflect.TypeFor[T]()
 }
 
 // Clear is of Payload.
-func (Typed[T]) Clear(slots unsafe.Pointer, n int) { clear(unsafe.Slice(at[T](slots), n)) }
-
-// Copy is of Payload.
-func (Typed[T]) Copy(to, from unsafe.Pointer) { *at[T](to) = *at[T](from) }
-
-// Box is of Payload.
-func (Typed[T]) Box(slot unsafe.Pointer) any { return at[T](slot).payload }
+func (*Typed[T]) Clear(slots unsafe.Pointer, n int) { clear(unsafe.Slice(at[T](slots), n)) }
 
 // Call is of Payload.
-func (Typed[T]) Call(ctx context.Context, h *listen.Handler, slot unsafe.Pointer) (listen.Undo, error) {
-	return listen.Run(ctx, h, at[T](slot).payload)
+func (*Typed[T]) Call(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (listen.Undo, bool, error) {
+	return listen.Run(ctx, h, filter, at[T](slot).payload)
 }
-
-// Wants is of Payload.
-func (Typed[T]) Wants(h *listen.Handler, slot unsafe.Pointer) (bool, error) {
-	return listen.Wants(h, at[T](slot).payload)
-}
-
-// Filter is of Payload.
-func (Typed[T]) Filter(f any) (unsafe.Pointer, bool) {
-	pass, ok := f.(func(T) bool)
-	return listen.Pack(pass), ok
-}
-
-// Tap is of Payload.
-func (Typed[T]) Tap(fn func(context.Context, any)) unsafe.Pointer {
-	return listen.Pack(func(ctx context.Context, payload T) { fn(ctx, payload) })
-}
-
-// Nil is of Payload.
-func (Typed[T]) Nil() any { return (*T)(nil) }
 
 // Run is of Payload. This is the hot loop.
-func (Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
+func (*Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
 	w.running = true
 	defer w.ran()
 	r, h := w.r, w.r.h
@@ -166,7 +125,7 @@ func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { 
 	wait, err := g.enter(ctx)
 	switch {
 	case wait:
-		err = g.waitForRoom(ctx, unsafe.Pointer(&slot[T]{forListeners, payload}), w)
+		err = g.waitForRoom(ctx, unsafe.Pointer(&slot[T]{ctx: forListeners, payload: payload}), w)
 	case err == nil:
 		if p := g.place(); p != nil {
 			s := at[T](p)
@@ -178,6 +137,19 @@ func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { 
 		g.sig.Ended(seen, began, err)
 	}
 	return err
+}
+
+// OfferWait is Offer to g, one of gs, that waits until every listener has
+// finished the emission, and returns their failures joined.
+func OfferWait[T any](gs []*Engine, g *Engine, ctx context.Context, payload T) error { //nolint:revive // as Accept
+	if err := MayWait(gs, "EmitWait on"); err != nil {
+		return err
+	}
+	w := newWaiter()
+	if err := Offer(g, ctx, payload, w); err != nil {
+		return err
+	}
+	return g.wait(ctx, w)
 }
 
 // Yielding returns fn, the body of a range, as a function of a slot.

@@ -15,8 +15,8 @@ type Waiter struct {
 	done chan struct{}
 }
 
-// NewWaiter makes a waiter, for one Offer.
-func NewWaiter() *Waiter { return &Waiter{done: make(chan struct{})} }
+// newWaiter makes a waiter, for one Offer.
+func newWaiter() *Waiter { return &Waiter{done: make(chan struct{})} }
 
 // finish notes that one listener is through. It must be called with Engine.mu
 // held.
@@ -29,9 +29,9 @@ func (w *Waiter) finish(err error) {
 	}
 }
 
-// Wait returns the failures joined when every listener has finished the
+// wait returns the failures joined when every listener has finished the
 // emission, or what ctx says when it ends before.
-func (g *Engine) Wait(ctx context.Context, w *Waiter) error {
+func (g *Engine) wait(ctx context.Context, w *Waiter) error {
 	select {
 	case <-w.done:
 		return joined(w.errs)

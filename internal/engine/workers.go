@@ -230,27 +230,32 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 			w.calls++
 		}
 	}()
-	_, err := call.Make(contextOf(slot),
-		func(h *listen.Handler) (bool, error) {
-			ok, err := g.ops.Wants(h, slot)
-			if ok && r.turn != nil {
-				g.inTurn(r, w.cl.from)
-			}
-			return ok, err
-		},
-		func(ctx context.Context, h *listen.Handler) (listen.Undo, error) {
-			if r.turn != nil {
-				g.started(r, w.cl.from)
-			}
-			return g.ops.Call(ctx, h, slot)
-		},
-		r.gone)
+	run := g.ops.runner(slot)
+	if r.turn != nil {
+		run = w.ordered(run)
+	}
+	_, err := call.Make(contextOf(slot), run, r.gone)
 	if !call.Called {
 		w.gone = err == nil && (r.gone() || r.h.Once && r.l.Claimed())
 	}
 	w.failure = err
 	if err == nil && !w.gone {
 		w.at++
+	}
+}
+
+// ordered is run for a reader with Concurrency and a Filter.
+func (w *Worker) ordered(run listen.Runner) listen.Runner {
+	g, r, from := w.g, w.r, w.cl.from
+	return func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+		if !filter {
+			g.started(r, from)
+		}
+		undo, ok, err := run(ctx, h, filter)
+		if ok && filter {
+			g.inTurn(r, from)
+		}
+		return undo, ok, err
 	}
 }
 

@@ -92,9 +92,10 @@ type Member struct {
 // calls. Functions that know the payload type T are kept as the pointers that
 // they are; Pack and Unpack tell how. It does not change.
 type Handler struct {
-	Plain unsafe.Pointer // func(context.Context, T); exactly one of Plain, Fails and Step is set
-	Fails unsafe.Pointer // func(context.Context, T) error
-	Step  unsafe.Pointer // func(context.Context, T) (Undo, error)
+	Plain unsafe.Pointer             // func(context.Context, T); one of Plain, Fails, Step and Boxed is set
+	Fails unsafe.Pointer             // func(context.Context, T) error
+	Step  unsafe.Pointer             // func(context.Context, T) (Undo, error)
+	Boxed func(context.Context, any) // a tap: instead of those
 
 	Filters []unsafe.Pointer // func(T) bool
 	Until   []context.Context
@@ -105,7 +106,7 @@ type Handler struct {
 
 // Special reports whether the handler needs more than a bare call.
 func (h *Handler) Special() bool {
-	return h.Step != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once
+	return h.Step != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once
 }
 
 // Ended reports whether a context of Until has.
@@ -128,7 +129,6 @@ func (h *Handler) Recover(err *error) {
 }
 
 // Call is one call of a listener to be made, with all that may surround it.
-// Its functions are not kept.
 type Call struct {
 	Member  *Member
 	Handler *Handler
@@ -139,20 +139,15 @@ type Call struct {
 }
 
 // Make makes the call, unless the options turn the payload away or the listener
-// has been removed. want and call know the payload: want reports whether the
-// filters let it through. gone reports that the listener has been removed; it
-// is asked last, behind filters and observers, which may take their time. With
-// an error and without Called a filter has failed, or Goexit is on its way.
-func (c *Call) Make(
-	ctx context.Context,
-	want func(*Handler) (bool, error),
-	call func(context.Context, *Handler) (Undo, error),
-	gone func() bool,
-) (undo Undo, err error) {
+// has been removed. run knows the payload: it asks the filters, or calls the
+// listener. gone reports that the listener has been removed; it is asked last,
+// behind filters and observers, which may take their time. Neither is kept.
+// With an error and without Called a filter has failed, or Goexit is on its
+// way.
+func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Undo, err error) {
 	h, m := c.Handler, c.Member
 	if h.Special() {
-		ok, err := want(h)
-		if !ok || err != nil {
+		if _, ok, err := run(ctx, h, true); !ok || err != nil {
 			return nil, err
 		}
 		if gone() || h.Once && !m.Of.Claim() {
@@ -160,20 +155,19 @@ func (c *Call) Make(
 		}
 	}
 	begin, end := m.Of.Observed()
-	if !begin && !end && !c.Timed {
-		c.Called = true
-		return call(ctx, h)
+	if begin || end || c.Timed {
+		return c.observed(ctx, run, gone, begin || end, end)
 	}
-	return c.observed(ctx, call, gone, begin || end, end)
+	c.Called = true
+	undo, _, err = run(ctx, h, false)
+	return undo, err
 }
 
+// Runner is Run with a payload.
+type Runner = func(ctx context.Context, h *Handler, filter bool) (undo Undo, ok bool, err error)
+
 // observed is Make for a call that is observed or timed.
-func (c *Call) observed(
-	ctx context.Context,
-	call func(context.Context, *Handler) (Undo, error),
-	gone func() bool,
-	observers, end bool,
-) (undo Undo, err error) {
+func (c *Call) observed(ctx context.Context, run Runner, gone func() bool, observers, end bool) (undo Undo, err error) {
 	h, m := c.Handler, c.Member
 	var began any
 	if observers {
@@ -185,7 +179,8 @@ func (c *Call) observed(
 	}
 	c.Called = true
 	if !end && !c.Timed {
-		return call(ctx, h)
+		undo, _, err = run(ctx, h, false)
+		return undo, err
 	}
 	start := tally.Clock()
 	returned := false
@@ -201,7 +196,7 @@ func (c *Call) observed(
 			m.Of.Ended(ctx, began, took, err)
 		}
 	}()
-	undo, err = call(ctx, h)
+	undo, _, err = run(ctx, h, false)
 	returned = true
 	return undo, err
 }

@@ -16,10 +16,21 @@ func Unpack[F any](p unsafe.Pointer) F { return *(*F)(unsafe.Pointer(&p)) }
 // UnpackAll is Unpack for a slice.
 func UnpackAll[F any](ps []unsafe.Pointer) []F { return *(*[]F)(unsafe.Pointer(&ps)) }
 
-// Run calls the listener's function; a panic becomes an error.
-func Run[T any](ctx context.Context, h *Handler, payload T) (undo Undo, err error) {
+// Run calls the listener's function or, before that, asks the filters: whether
+// the options let payload through. A panic becomes an error.
+func Run[T any](ctx context.Context, h *Handler, filter bool, payload T) (undo Undo, ok bool, err error) {
 	defer h.Recover(&err)
 	switch {
+	case filter:
+		if h.Ended() {
+			return nil, false, nil
+		}
+		for _, pass := range h.Filters {
+			if !Unpack[func(T) bool](pass)(payload) {
+				return nil, false, nil
+			}
+		}
+		ok = !h.Ended() // perhaps while a filter ran
 	case h.Plain != nil:
 		Unpack[func(context.Context, T)](h.Plain)(ctx, payload)
 	case h.Fails != nil:
@@ -27,20 +38,5 @@ func Run[T any](ctx context.Context, h *Handler, payload T) (undo Undo, err erro
 	default:
 		undo, err = Unpack[func(context.Context, T) (Undo, error)](h.Step)(ctx, payload)
 	}
-	return undo, err
-}
-
-// Wants reports whether the options let payload through. A panic in a filter
-// is an error.
-func Wants[T any](h *Handler, payload T) (ok bool, err error) {
-	defer h.Recover(&err)
-	if h.Ended() {
-		return false, nil
-	}
-	for _, pass := range h.Filters {
-		if !Unpack[func(T) bool](pass)(payload) {
-			return false, nil
-		}
-	}
-	return !h.Ended(), nil // perhaps while a filter ran
+	return undo, ok, err
 }

@@ -54,6 +54,39 @@ func (b *base) init(st *settings) {
 	b.list.Store(roster.New(st.slow(), st.counts()))
 }
 
+// open gives a signal its settings and, if it is async, its engines before its
+// first use, and puts it on its bus. self is the signal.
+func (b *base) open(kind Kind, ops engine.Payload, opts []Option, shards int, self unsafe.Pointer) []*engine.Engine {
+	st := newSettings(kind, ops, opts).made()
+	gs := b.equip(st, shards)
+	if st.bus != nil {
+		st.bus.join(member{st, b, self})
+	}
+	return gs
+}
+
+// equip is open for a signal that does not join its bus yet.
+func (b *base) equip(st *settings, shards int) []*engine.Engine {
+	b.init(st)
+	if st.kind == KindSync {
+		return nil
+	}
+	return st.equip(shards)
+}
+
+// engines returns the engines of an async signal; it makes those of a zero one.
+func (b *base) engines(ops engine.Payload) []*engine.Engine {
+	st := b.conf.Load()
+	if st == nil {
+		b.touch()
+		st = b.settle(KindAsync, ops)
+	}
+	if gs := st.engines.Load(); gs != nil {
+		return *gs
+	}
+	return st.equip(1)
+}
+
 // touch marks a signal as used, for Init.
 func (b *base) touch() {
 	b.mu.Lock()
@@ -76,7 +109,7 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 	}
 	defer b.mu.Unlock()
 	if e.ended {
-		return b.Len(), e.scopeClosed()
+		return b.list.Load().Len(), e.scopeClosed()
 	}
 	if e.Key != "" {
 		if b.keys[e.Key] != nil {
@@ -157,33 +190,41 @@ func (b *base) removeAll(which func(*entry) bool) (removed []*entry, tell []engi
 	return removed, tell
 }
 
+// signal is what every signal can do without knowing its payload type. The base
+// is a field with a name, so that its methods are not those of all signals:
+// each method would cost every payload type some time to compile.
+type signal struct {
+	b base
+}
+
 // RemoveListener removes the listener with that key. It returns the number of
 // listeners left, or -1 for an unknown or empty key.
-func (b *base) RemoveListener(key string) int {
+func (s *signal) RemoveListener(key string) int {
+	b := &s.b
 	b.mu.Lock()
 	e := b.keys[key]
 	b.mu.Unlock()
 	if e == nil || !e.unsubscribe() { // somebody else may have removed it meanwhile
 		return -1
 	}
-	return b.Len()
+	return s.Len()
 }
 
 // Reset removes all listeners. Those that are added while it runs may stay.
-func (b *base) Reset() {
-	leave(b.removeAll(func(*entry) bool { return true }))
+func (s *signal) Reset() {
+	leave(s.b.removeAll(func(*entry) bool { return true }))
 }
 
 // Len returns the number of listeners.
-func (b *base) Len() int { return b.list.Load().Len() }
+func (s *signal) Len() int { return s.b.list.Load().Len() }
 
 // IsEmpty reports whether there are no listeners.
-func (b *base) IsEmpty() bool { return b.Len() == 0 }
+func (s *signal) IsEmpty() bool { return s.Len() == 0 }
 
 // Keys returns the keys of the listeners that have one, in calling order.
-func (b *base) Keys() []string {
+func (s *signal) Keys() []string {
 	keys := []string{}
-	for r := range b.list.Load().All {
+	for r := range s.b.list.Load().All {
 		if r.Key != "" {
 			keys = append(keys, r.Key)
 		}
@@ -192,10 +233,8 @@ func (b *base) Keys() []string {
 }
 
 // HasKey reports whether a listener has that key.
-func (b *base) HasKey(key string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.keys[key] != nil
+func (s *signal) HasKey(key string) bool {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.keys[key] != nil
 }
-
-func (b *base) settings() *settings { return b.conf.Load() }

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"context"
+	"reflect"
+	"unsafe"
+
+	"example.com/signals/internal/listen"
+)
+
+// payloadType is what can be done with slots by reflection, for what is not so
+// often done that it must be compiled for each payload type.
+type payloadType struct {
+	Payload
+	slot   reflect.Type
+	of     reflect.Type
+	offset uintptr // of the payload in a slot
+}
+
+func newPayloadType(p Payload) payloadType {
+	slot, of := p.Types()
+	return payloadType{p, slot, of, slot.Field(1).Offset}
+}
+
+// Make returns n empty slots.
+func (t *payloadType) Make(n int) unsafe.Pointer {
+	return reflect.MakeSlice(reflect.SliceOf(t.slot), n, n).UnsafePointer()
+}
+
+// Copy copies one slot.
+func (t *payloadType) Copy(to, from unsafe.Pointer) {
+	reflect.NewAt(t.slot, to).Elem().Set(reflect.NewAt(t.slot, from).Elem())
+}
+
+// Box returns the payload in a slot.
+func (t *payloadType) Box(slot unsafe.Pointer) any {
+	return reflect.NewAt(t.of, unsafe.Add(slot, t.offset)).Elem().Interface()
+}
+
+// runner is a listen.Runner for the payload in a slot.
+func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
+	return func(ctx context.Context, h *listen.Handler, filter bool) (_ listen.Undo, ok bool, err error) {
+		if h.Boxed == nil || filter {
+			return t.Call(ctx, h, filter, slot)
+		}
+		defer h.Recover(&err)
+		h.Boxed(ctx, t.Box(slot))
+		return nil, false, nil
+	}
+}
+
+// Filter returns the function f, which must be a func(T) bool of the payload
+// type, as listen.Pack does.
+func Filter(p Payload, f any) (pass unsafe.Pointer, ok bool) {
+	_, of := p.Types()
+	if reflect.TypeOf(f) != reflect.FuncOf([]reflect.Type{of}, []reflect.Type{reflect.TypeFor[bool]()}, false) {
+		return nil, false
+	}
+	return (*[2]unsafe.Pointer)(unsafe.Pointer(&f))[1], true // the word of an interface that holds its value, which is a pointer
+}
