@@ -71,7 +71,9 @@ func (s *AsyncSignal[T]) EmitWait(ctx context.Context, payload T) error {
 // nil, or an error that wraps ctx.Err and says how many are left. What its
 // listeners emit meanwhile is not waited for: for that there are Close and
 // Bus.Drain. Inside a listener of the same signal it returns ErrWouldDeadlock.
-func (s *AsyncSignal[T]) Drain(ctx context.Context) error { return drain(s.engines(), ctx) }
+func (s *AsyncSignal[T]) Drain(ctx context.Context) error {
+	return s.b.drain((*engine.Typed[T])(nil), ctx)
+}
 
 // Close refuses emissions from now on, those that wait for room too, and
 // returns when every accepted one is finished: nil, or an error that wraps
@@ -80,42 +82,41 @@ func (s *AsyncSignal[T]) Drain(ctx context.Context) error { return drain(s.engin
 // bus. Inside a listener of the same signal it returns ErrWouldDeadlock and
 // closes nothing.
 func (s *AsyncSignal[T]) Close(ctx context.Context) error {
-	return s.b.close(s.engines(), ctx)
+	return s.b.close((*engine.Typed[T])(nil), ctx)
 }
 
 // Pending returns the number of emissions that were accepted and are not yet
 // finished by every listener that should get them.
-func (s *AsyncSignal[T]) Pending() int { return engine.Pending(s.engines()) }
+func (s *AsyncSignal[T]) Pending() int { return s.b.pending((*engine.Typed[T])(nil)) }
 
 // AddListener registers fn, under a key if one is given. It returns the number
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 // On a closed signal it succeeds, and fn is never called.
 func (s *AsyncSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.b.enroll(s.engines(), "AddListener", &listen.Handler{Plain: listen.Pack(fn)}).keyed(key)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *AsyncSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.b.enroll(s.engines(), "AddListenerWithErr", &listen.Handler{Fails: listen.Pack(fn)}).keyed(key)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense. On a closed
 // signal it succeeds, and fn is never called.
 func (s *AsyncSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.b.enroll(s.engines(), "Subscribe", &listen.Handler{Fails: listen.Pack(fn)}).orPanic(opts)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed signal or scope.
 func (s *AsyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.b.enroll(s.engines(), "TrySubscribe", &listen.Handler{Fails: listen.Pack(fn)}).orError(opts)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // Stats returns what the signal has counted.
 func (s *AsyncSignal[T]) Stats() SignalStats {
-	s.engines()
-	return s.b.stats(s.b.conf.Load())
+	return s.b.stats(KindAsync, (*engine.Typed[T])(nil))
 }
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
@@ -123,12 +124,31 @@ func (s *AsyncSignal[T]) Stats() SignalStats {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *AsyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.engines()
-	s.b.conf.Load().turnedAway(orBackground(ctx), payload, err)
+	s.b.refuse(KindAsync, (*engine.Typed[T])(nil), ctx, payload, err)
 }
 
-func (b *base) enroll(gs []*engine.Engine, call string, h *listen.Handler) *registration {
-	return &registration{b: b, st: b.conf.Load(), call: call, h: h, engines: gs}
+// enroll begins a registration. plain or fails is the address of the function.
+func (b *base) enroll(kind Kind, ops engine.Payload, call string, plain, fails unsafe.Pointer) *registration {
+	r := &registration{b: b, call: call, h: new(listen.Handler)}
+	if kind == KindSync {
+		r.st = b.settle(kind, ops)
+	} else {
+		r.engines = b.engines(ops)
+		r.st = b.conf.Load()
+	}
+	if plain != nil {
+		r.h.Plain = *(*unsafe.Pointer)(plain)
+	}
+	if fails != nil {
+		r.h.Fails = *(*unsafe.Pointer)(fails)
+	}
+	return r
+}
+
+func (b *base) pending(ops engine.Payload) int { return engine.Pending(b.engines(ops)) }
+
+func (b *base) drain(ops engine.Payload, ctx context.Context) error { //nolint:revive // the payload type is the receiver's part
+	return drain(b.engines(ops), ctx)
 }
 
 func drain(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // the engines are the receiver
@@ -138,7 +158,8 @@ func drain(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // 
 	return engine.Drain(orBackground(ctx), gs, "drain of")
 }
 
-func (b *base) close(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // as drain
+func (b *base) close(ops engine.Payload, ctx context.Context) error { //nolint:revive // as drain
+	gs := b.engines(ops)
 	if err := engine.MayWait(gs, "close of"); err != nil {
 		return err
 	}
@@ -156,4 +177,14 @@ func (b *base) close(gs []*engine.Engine, ctx context.Context) error { //nolint:
 		engine.AfterDrain(gs, func() { st.bus.left(st) })
 	}
 	return err
+}
+
+// refuse is Refuse.
+func (b *base) refuse(kind Kind, ops engine.Payload, ctx context.Context, payload any, err error) { //nolint:revive // as drain
+	if kind != KindSync {
+		b.engines(ops)
+	}
+	st := b.settle(kind, ops)
+	st.refused.Add(1)
+	st.rejected(orBackground(ctx), payload, err)
 }

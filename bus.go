@@ -85,7 +85,7 @@ func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 // topic is Topic: it returns the signal of that name, which build makes if
 // there is none.
 func (b *Bus) topic(name string, ops engine.Payload, opts []Option, build func(*settings) member) unsafe.Pointer {
-	_, of := ops.Types()
+	of := engine.TypeOf(ops)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if at := b.byName[name]; at != nil {
@@ -120,7 +120,7 @@ func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
 // lookup returns the kind of the signal of that name and payload type, and the
 // signal.
 func (b *Bus) lookup(name string, ops engine.Payload) (Kind, unsafe.Pointer) {
-	_, of := ops.Types()
+	of := engine.TypeOf(ops)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if at := b.byName[name]; at != nil {
@@ -269,7 +269,7 @@ func (b *Bus) Signals() []SignalInfo {
 func (b *Bus) Stats() []SignalStats {
 	var stats []SignalStats
 	for _, m := range b.snapshot() {
-		stats = append(stats, m.b.stats(m.st))
+		stats = append(stats, m.b.stats(m.st.kind, m.st.ops))
 	}
 	return stats
 }
@@ -407,7 +407,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Unlock()
 	var errs []error
 	for _, d := range b.async() {
-		errs = append(errs, d.b.close(d.engines(), ctx))
+		errs = append(errs, d.b.close(d.st.ops, ctx))
 	}
 	return errors.Join(errs...)
 }

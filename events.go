@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"example.com/signals/internal/engine"
-	"example.com/signals/internal/listen"
 )
 
 // Events returns the emissions of the signal as a sequence:
@@ -26,7 +25,8 @@ import (
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
 	ctx = orBackground(ctx)
 	return func(yield func(T) bool) {
-		s.b.enroll(s.engines(), "Events", &listen.Handler{Fails: listen.Pack(yield)}).loop(ctx, engine.Yielding(yield), opts)
+		s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "Events", nil, unsafe.Pointer(&yield)).
+			loop(ctx, func(p unsafe.Pointer) bool { return yield(engine.PayloadIn[T](p)) }, opts)
 	}
 }
 

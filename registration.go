@@ -59,13 +59,13 @@ type registration struct {
 // entry prepares the entry.
 func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	h, st := r.h, r.st
-	fn := r.fn
+	fn := h.Plain
 	switch {
 	case fn != nil:
-	case h.Plain != nil:
-		fn = h.Plain
 	case h.Fails != nil:
 		fn = h.Fails
+	case h.Step != nil:
+		fn = h.Step
 	default:
 		panic(fmt.Sprintf("signals: %s on %q: the listener is nil", r.call, st.Name()))
 	}

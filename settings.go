@@ -46,7 +46,7 @@ var lastID atomic.Uint64
 
 // newSettings makes the settings of a signal.
 func newSettings(kind Kind, ops engine.Payload, opts []Option) *settings {
-	_, of := ops.Types()
+	of := engine.TypeOf(ops)
 	payload := of.String()
 	c := configure(kind, payload, opts)
 	st := &settings{config: c, kind: kind, ops: ops, payload: payload, of: of, id: lastID.Add(1), own: newStaged(c.observers)}

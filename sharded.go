@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"example.com/signals/internal/engine"
-	"example.com/signals/internal/listen"
 )
 
 // ShardedSignal spreads emissions over shards, each with a log of its own, so
@@ -76,7 +75,9 @@ func (s *ShardedSignal[T]) EmitWait(ctx context.Context, payload T) error {
 // nil, or an error that wraps ctx.Err and says how many are left. What its
 // listeners emit meanwhile is not waited for: for that there are Close and
 // Bus.Drain. Inside a listener of the same signal it returns ErrWouldDeadlock.
-func (s *ShardedSignal[T]) Drain(ctx context.Context) error { return drain(s.engines(), ctx) }
+func (s *ShardedSignal[T]) Drain(ctx context.Context) error {
+	return s.b.drain((*engine.Typed[T])(nil), ctx)
+}
 
 // Close refuses emissions from now on, those that wait for room too, and
 // returns when every accepted one is finished: nil, or an error that wraps
@@ -85,42 +86,41 @@ func (s *ShardedSignal[T]) Drain(ctx context.Context) error { return drain(s.eng
 // bus. Inside a listener of the same signal it returns ErrWouldDeadlock and
 // closes nothing.
 func (s *ShardedSignal[T]) Close(ctx context.Context) error {
-	return s.b.close(s.engines(), ctx)
+	return s.b.close((*engine.Typed[T])(nil), ctx)
 }
 
 // Pending returns the number of emissions that were accepted and are not yet
 // finished by every listener that should get them.
-func (s *ShardedSignal[T]) Pending() int { return engine.Pending(s.engines()) }
+func (s *ShardedSignal[T]) Pending() int { return s.b.pending((*engine.Typed[T])(nil)) }
 
 // AddListener registers fn, under a key if one is given. It returns the number
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 // On a closed signal it succeeds, and fn is never called.
 func (s *ShardedSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.b.enroll(s.engines(), "AddListener", &listen.Handler{Plain: listen.Pack(fn)}).keyed(key)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *ShardedSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.b.enroll(s.engines(), "AddListenerWithErr", &listen.Handler{Fails: listen.Pack(fn)}).keyed(key)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense. On a closed
 // signal it succeeds, and fn is never called.
 func (s *ShardedSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.b.enroll(s.engines(), "Subscribe", &listen.Handler{Fails: listen.Pack(fn)}).orPanic(opts)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed signal or scope.
 func (s *ShardedSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.b.enroll(s.engines(), "TrySubscribe", &listen.Handler{Fails: listen.Pack(fn)}).orError(opts)
+	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // Stats returns what the signal has counted.
 func (s *ShardedSignal[T]) Stats() SignalStats {
-	s.engines()
-	return s.b.stats(s.b.conf.Load())
+	return s.b.stats(KindAsync, (*engine.Typed[T])(nil))
 }
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
@@ -128,6 +128,5 @@ func (s *ShardedSignal[T]) Stats() SignalStats {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *ShardedSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.engines()
-	s.b.conf.Load().turnedAway(orBackground(ctx), payload, err)
+	s.b.refuse(KindAsync, (*engine.Typed[T])(nil), ctx, payload, err)
 }

@@ -104,7 +104,11 @@ func durations(h *tally.Histogram) (d Durations) {
 }
 
 // stats fills in what all kinds of signal know.
-func (b *base) stats(st *settings) SignalStats {
+func (b *base) stats(kind Kind, ops engine.Payload) SignalStats {
+	if kind != KindSync {
+		b.engines(ops)
+	}
+	st := b.settle(kind, ops)
 	s := SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
 		Emissions: st.chain.Emitted.Read(), Deliveries: st.chain.Delivered.Read(),

@@ -6,7 +6,6 @@ import (
 
 	"example.com/signals/internal/chain"
 	"example.com/signals/internal/engine"
-	"example.com/signals/internal/listen"
 	"example.com/signals/internal/roster"
 	"example.com/signals/internal/tally"
 )
@@ -60,7 +59,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 			chain.GoOn(nil, l, ctx, payload, 0, 0, recover())
 		}
 	}()
-	listen.Unpack[func(context.Context, T)](l.Only)(ctx, payload)
+	(*(*func(context.Context, T))(unsafe.Pointer(&l.Only)))(ctx, payload)
 	ctx = nil // it has come back
 }
 
@@ -130,24 +129,24 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 // AddListener registers fn, under a key if one is given. It returns the number
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 func (s *SyncSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.enroll("AddListener", &listen.Handler{Plain: listen.Pack(fn)}).keyed(key)
+	return s.enroll("AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *SyncSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.enroll("AddListenerWithErr", &listen.Handler{Fails: listen.Pack(fn)}).keyed(key)
+	return s.enroll("AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense.
 func (s *SyncSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.enroll("Subscribe", &listen.Handler{Fails: listen.Pack(fn)}).orPanic(opts)
+	return s.enroll("Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed scope.
 func (s *SyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.enroll("TrySubscribe", &listen.Handler{Fails: listen.Pack(fn)}).orError(opts)
+	return s.enroll("TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // Step registers a listener that returns how to take back what it did, or nil
@@ -156,24 +155,22 @@ func (s *SyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...
 // an error has not completed. Emit and TryEmitAll never undo. Step panics as
 // Subscribe does.
 func (s *SyncSignal[T]) Step(do func(context.Context, T) (Undo, error), opts ...ListenerOption) *Subscription {
-	r := s.enroll("Step", &listen.Handler{})
-	r.fn = listen.Pack(do)
-	r.h.Step = listen.Pack(func(ctx context.Context, payload T) (listen.Undo, error) {
-		undo, err := do(ctx, payload)
-		return listen.Undo(undo), err
-	})
+	// An Undo is a listen.Undo by another name, and so are the functions that
+	// return it: the same word, called in the same way.
+	r := s.enroll("Step", nil, nil)
+	r.h.Step = *(*unsafe.Pointer)(unsafe.Pointer(&do))
 	return r.orPanic(opts)
 }
 
-func (s *SyncSignal[T]) enroll(call string, h *listen.Handler) *registration {
-	return &registration{
-		b: &s.b, st: s.b.settle(KindSync, (*engine.Typed[T])(nil)), call: call, h: h, bare: chain.Bare[T],
-	}
+func (s *SyncSignal[T]) enroll(call string, plain, fails unsafe.Pointer) *registration {
+	r := s.b.enroll(KindSync, (*engine.Typed[T])(nil), call, plain, fails)
+	r.bare = chain.Bare[T]
+	return r
 }
 
 // Stats returns what the signal has counted.
 func (s *SyncSignal[T]) Stats() SignalStats {
-	return s.b.stats(s.b.settle(KindSync, (*engine.Typed[T])(nil)))
+	return s.b.stats(KindSync, (*engine.Typed[T])(nil))
 }
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
@@ -181,5 +178,5 @@ func (s *SyncSignal[T]) Stats() SignalStats {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *SyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.b.settle(KindSync, (*engine.Typed[T])(nil)).turnedAway(orBackground(ctx), payload, err)
+	s.b.refuse(KindSync, (*engine.Typed[T])(nil), ctx, payload, err)
 }

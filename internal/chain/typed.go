@@ -11,11 +11,6 @@ import (
 // This file is compiled for each payload type: the loops of sync signals, and
 // the functions that they call.
 
-type (
-	plain[T any] = func(context.Context, T)
-	fails[T any] = func(context.Context, T) error
-)
-
 // Bare returns the functions that the loops of Emit and of TryEmit call for a
 // listener, or nil and nil if it needs more than a bare call.
 func Bare[T any](h *listen.Handler) (forEmit, forTry unsafe.Pointer) {
@@ -23,18 +18,20 @@ func Bare[T any](h *listen.Handler) (forEmit, forTry unsafe.Pointer) {
 	case h.Special():
 		return nil, nil
 	case h.Plain != nil:
-		f := listen.Unpack[plain[T]](h.Plain)
-		return h.Plain, listen.Pack[fails[T]](func(ctx context.Context, payload T) error {
+		f := *(*func(context.Context, T))(unsafe.Pointer(&h.Plain))
+		try := func(ctx context.Context, payload T) error {
 			f(ctx, payload)
 			return nil
-		})
+		}
+		return h.Plain, *(*unsafe.Pointer)(unsafe.Pointer(&try))
 	default:
-		f := listen.Unpack[fails[T]](h.Fails)
-		return listen.Pack[plain[T]](func(ctx context.Context, payload T) {
+		f := *(*func(context.Context, T) error)(unsafe.Pointer(&h.Fails))
+		emit := func(ctx context.Context, payload T) {
 			if err := f(ctx, payload); err != nil {
 				of.Failed(ctx, payload, err)
 			}
-		}), h.Fails
+		}
+		return *(*unsafe.Pointer)(unsafe.Pointer(&emit)), h.Fails
 	}
 }
 
@@ -47,7 +44,7 @@ func EmitAll[T any](l *roster.List, ctx context.Context, payload T) { //nolint:r
 		}
 	}()
 	for ; k < len(l.Blocks); k++ {
-		fs := listen.UnpackAll[plain[T]](l.Blocks[k].Plain)
+		fs := *(*[]func(context.Context, T))(unsafe.Pointer(&l.Blocks[k].Plain))
 		for at = 0; at < len(fs); at++ { // the hot loop
 			fs[at](ctx, payload)
 		}
@@ -91,7 +88,7 @@ func EmitCounted[T any](s *Signal, l *roster.List, ctx context.Context, payload 
 	}()
 	for ; k < len(l.Blocks); k++ {
 		b := l.Blocks[k]
-		fs := listen.UnpackAll[plain[T]](b.Plain)
+		fs := *(*[]func(context.Context, T))(unsafe.Pointer(&b.Plain))
 		for at = 0; at < len(fs); at++ {
 			fs[at](ctx, payload)
 			b.Rows[at].Delivered.At(i).Add(1)
@@ -112,7 +109,7 @@ func Try[T any](l *roster.List, ctx context.Context, payload T) (ran int, err er
 	}()
 	canEnd := ctx.Done() != nil
 	for _, b := range l.Blocks {
-		for _, f := range listen.UnpackAll[fails[T]](b.Fails) {
+		for _, f := range *(*[]func(context.Context, T) error)(unsafe.Pointer(&b.Fails)) {
 			if canEnd {
 				if end := ctx.Err(); end != nil {
 					return ran, end, true

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"reflect"
 	"unsafe"
 
 	"example.com/signals/internal/listen"
@@ -14,8 +13,8 @@ import (
 // reflection tells: the functions of *Typed. It is a small interface on
 // purpose: each method costs every payload type some time to compile.
 type Payload interface {
-	// Types returns the type of a slot, and the payload type.
-	Types() (slot, payload reflect.Type)
+	// Slot returns a nil pointer to a slot.
+	Slot() any
 	// Clear empties n slots.
 	Clear(slots unsafe.Pointer, n int)
 	// Run runs the worker's claim over n slots, from its position on, as long as
@@ -36,19 +35,15 @@ type slot[T any] struct {
 	_       [0]func()       // not comparable: the compiler makes no function for that
 }
 
-func at[T any](p unsafe.Pointer) *slot[T] { return (*slot[T])(p) }
-
-// Types is of Payload.
-func (*Typed[T]) Types() (slotType, payload reflect.Type) {
-	return reflect.TypeFor[slot[T]](), reflect.TypeFor[T]()
-}
+// Slot is of Payload.
+func (*Typed[T]) Slot() any { return (*slot[T])(nil) }
 
 // Clear is of Payload.
-func (*Typed[T]) Clear(slots unsafe.Pointer, n int) { clear(unsafe.Slice(at[T](slots), n)) }
+func (*Typed[T]) Clear(slots unsafe.Pointer, n int) { clear(unsafe.Slice((*slot[T])(slots), n)) }
 
 // Call is of Payload.
-func (*Typed[T]) Call(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (listen.Undo, bool, error) {
-	return listen.Run(ctx, h, filter, at[T](slot).payload)
+func (*Typed[T]) Call(ctx context.Context, h *listen.Handler, filter bool, p unsafe.Pointer) (listen.Undo, bool, error) {
+	return listen.Run(ctx, h, filter, (*slot[T])(p).payload)
 }
 
 // Run is of Payload. This is the hot loop.
@@ -57,8 +52,8 @@ func (*Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
 	defer w.ran()
 	r, h := w.r, w.r.h
 	if h.Plain != nil {
-		plain := listen.Unpack[func(context.Context, T)](h.Plain)
-		for i, s := 0, unsafe.Slice(at[T](slots), n); i < len(s); i++ {
+		plain := *(*func(context.Context, T))(unsafe.Pointer(&h.Plain))
+		for i, s := 0, unsafe.Slice((*slot[T])(slots), n); i < len(s); i++ {
 			if !r.begin() {
 				n = i
 				w.look()
@@ -67,8 +62,8 @@ func (*Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
 			plain(s[i].ctx, s[i].payload)
 		}
 	} else {
-		fails := listen.Unpack[func(context.Context, T) error](h.Fails)
-		for i, s := 0, unsafe.Slice(at[T](slots), n); i < len(s); i++ {
+		fails := *(*func(context.Context, T) error)(unsafe.Pointer(&h.Fails))
+		for i, s := 0, unsafe.Slice((*slot[T])(slots), n); i < len(s); i++ {
 			if !r.begin() {
 				n = i
 				w.look()
@@ -102,7 +97,7 @@ func Accept[T any](g *Engine, ctx context.Context, payload T) bool { //nolint:re
 		g.mu.Unlock()
 		return false
 	}
-	s := at[T](unsafe.Add(c.slots, uintptr(g.end-c.base)*unsafe.Sizeof(slot[T]{})))
+	s := (*slot[T])(unsafe.Add(c.slots, uintptr(g.end-c.base)*unsafe.Sizeof(slot[T]{})))
 	s.ctx, s.payload = ctx, payload
 	g.end++
 	if g.idle > 0 || g.ready > 0 && g.spare == 0 {
@@ -128,7 +123,7 @@ func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { 
 		err = g.waitForRoom(ctx, unsafe.Pointer(&slot[T]{ctx: forListeners, payload: payload}), w)
 	case err == nil:
 		if p := g.place(); p != nil {
-			s := at[T](p)
+			s := (*slot[T])(p)
 			s.ctx, s.payload = forListeners, payload
 		}
 		g.placed(w)
@@ -142,17 +137,15 @@ func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { 
 // OfferWait is Offer to g, one of gs, that waits until every listener has
 // finished the emission, and returns their failures joined.
 func OfferWait[T any](gs []*Engine, g *Engine, ctx context.Context, payload T) error { //nolint:revive // as Accept
-	if err := MayWait(gs, "EmitWait on"); err != nil {
-		return err
+	w, err := newWaiter(gs)
+	if err == nil {
+		err = Offer(g, ctx, payload, w)
 	}
-	w := newWaiter()
-	if err := Offer(g, ctx, payload, w); err != nil {
-		return err
+	if err == nil {
+		err = g.wait(ctx, w)
 	}
-	return g.wait(ctx, w)
+	return err
 }
 
-// Yielding returns fn, the body of a range, as a function of a slot.
-func Yielding[T any](fn func(T) bool) func(unsafe.Pointer) bool {
-	return func(p unsafe.Pointer) bool { return fn(at[T](p).payload) }
-}
+// PayloadIn returns the payload in a slot.
+func PayloadIn[T any](p unsafe.Pointer) T { return (*slot[T])(p).payload }

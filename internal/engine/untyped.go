@@ -18,8 +18,8 @@ type payloadType struct {
 }
 
 func newPayloadType(p Payload) payloadType {
-	slot, of := p.Types()
-	return payloadType{p, slot, of, slot.Field(1).Offset}
+	slot := reflect.TypeOf(p.Slot()).Elem()
+	return payloadType{p, slot, slot.Field(1).Type, slot.Field(1).Offset}
 }
 
 // Make returns n empty slots.
@@ -49,11 +49,13 @@ func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
 	}
 }
 
+// TypeOf returns the payload type.
+func TypeOf(p Payload) reflect.Type { return reflect.TypeOf(p.Slot()).Elem().Field(1).Type }
+
 // Filter returns the function f, which must be a func(T) bool of the payload
-// type, as listen.Pack does.
+// type, as the pointer that it is.
 func Filter(p Payload, f any) (pass unsafe.Pointer, ok bool) {
-	_, of := p.Types()
-	if reflect.TypeOf(f) != reflect.FuncOf([]reflect.Type{of}, []reflect.Type{reflect.TypeFor[bool]()}, false) {
+	if reflect.TypeOf(f) != reflect.FuncOf([]reflect.Type{TypeOf(p)}, []reflect.Type{reflect.TypeFor[bool]()}, false) {
 		return nil, false
 	}
 	return (*[2]unsafe.Pointer)(unsafe.Pointer(&f))[1], true // the word of an interface that holds its value, which is a pointer

@@ -15,8 +15,13 @@ type Waiter struct {
 	done chan struct{}
 }
 
-// newWaiter makes a waiter, for one Offer.
-func newWaiter() *Waiter { return &Waiter{done: make(chan struct{})} }
+// newWaiter makes a waiter, for one Offer to one of gs.
+func newWaiter(gs []*Engine) (*Waiter, error) {
+	if err := MayWait(gs, "EmitWait on"); err != nil {
+		return nil, err
+	}
+	return &Waiter{done: make(chan struct{})}, nil
+}
 
 // finish notes that one listener is through. It must be called with Engine.mu
 // held.

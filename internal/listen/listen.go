@@ -90,7 +90,7 @@ type Member struct {
 
 // Handler is the function of a listener with the options that decide about its
 // calls. Functions that know the payload type T are kept as the pointers that
-// they are; Pack and Unpack tell how. It does not change.
+// they are. It does not change.
 type Handler struct {
 	Plain unsafe.Pointer             // func(context.Context, T); one of Plain, Fails, Step and Boxed is set
 	Fails unsafe.Pointer             // func(context.Context, T) error

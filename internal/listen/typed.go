@@ -5,16 +5,9 @@ import (
 	"unsafe"
 )
 
-// This file is compiled for each payload type.
-
-// Pack returns a function value as the one pointer that it is; nil for nil.
-func Pack[F any](f F) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&f)) }
-
-// Unpack is the reverse of Pack. F must be the type that was packed.
-func Unpack[F any](p unsafe.Pointer) F { return *(*F)(unsafe.Pointer(&p)) }
-
-// UnpackAll is Unpack for a slice.
-func UnpackAll[F any](ps []unsafe.Pointer) []F { return *(*[]F)(unsafe.Pointer(&ps)) }
+// This file is compiled for each payload type. A function value is one pointer;
+// it is kept as that, and read as the function that it is, in place: helpers
+// for it would be compiled for each payload type as well.
 
 // Run calls the listener's function or, before that, asks the filters: whether
 // the options let payload through. A panic becomes an error.
@@ -25,18 +18,18 @@ func Run[T any](ctx context.Context, h *Handler, filter bool, payload T) (undo U
 		if h.Ended() {
 			return nil, false, nil
 		}
-		for _, pass := range h.Filters {
-			if !Unpack[func(T) bool](pass)(payload) {
+		for i := range h.Filters {
+			if !(*(*func(T) bool)(unsafe.Pointer(&h.Filters[i])))(payload) {
 				return nil, false, nil
 			}
 		}
 		ok = !h.Ended() // perhaps while a filter ran
 	case h.Plain != nil:
-		Unpack[func(context.Context, T)](h.Plain)(ctx, payload)
+		(*(*func(context.Context, T))(unsafe.Pointer(&h.Plain)))(ctx, payload)
 	case h.Fails != nil:
-		err = Unpack[func(context.Context, T) error](h.Fails)(ctx, payload)
+		err = (*(*func(context.Context, T) error)(unsafe.Pointer(&h.Fails)))(ctx, payload)
 	default:
-		undo, err = Unpack[func(context.Context, T) (Undo, error)](h.Step)(ctx, payload)
+		undo, err = (*(*func(context.Context, T) (Undo, error))(unsafe.Pointer(&h.Step)))(ctx, payload)
 	}
 	return undo, ok, err
 }
