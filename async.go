@@ -6,7 +6,6 @@ import (
 	"unsafe"
 
 	"example.com/signals/internal/engine"
-	"example.com/signals/internal/listen"
 )
 
 // AsyncSignal accepts emissions and calls its listeners on goroutines of its
@@ -23,7 +22,7 @@ func New[T any](opts ...Option) *AsyncSignal[T] { return new(AsyncSignal[T]).Ini
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *AsyncSignal[T]) Init(opts ...Option) *AsyncSignal[T] {
-	s.first.Store(s.b.open(KindAsync, (*engine.Typed[T])(nil), opts, 1, unsafe.Pointer(s))[0])
+	s.first.Store(s.b.openAsync(KindAsync, (*engine.Typed[T])(nil), opts, 1, unsafe.Pointer(s))[0])
 	return s
 }
 
@@ -93,30 +92,31 @@ func (s *AsyncSignal[T]) Pending() int { return s.b.pending((*engine.Typed[T])(n
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 // On a closed signal it succeeds, and fn is never called.
 func (s *AsyncSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *AsyncSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense. On a closed
 // signal it succeeds, and fn is never called.
 func (s *AsyncSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed signal or scope.
 func (s *AsyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // Stats returns what the signal has counted.
-func (s *AsyncSignal[T]) Stats() SignalStats {
-	return s.b.stats(KindAsync, (*engine.Typed[T])(nil))
+func (s *AsyncSignal[T]) Stats() (stats SignalStats) {
+	s.b.stats(s.b.ready((*engine.Typed[T])(nil)), &stats)
+	return stats
 }
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
@@ -124,25 +124,13 @@ func (s *AsyncSignal[T]) Stats() SignalStats {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *AsyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.b.refuse(KindAsync, (*engine.Typed[T])(nil), ctx, payload, err)
+	s.b.ready((*engine.Typed[T])(nil)).turnedAway(ctx, payload, err)
 }
 
-// enroll begins a registration. plain or fails is the address of the function.
-func (b *base) enroll(kind Kind, ops engine.Payload, call string, plain, fails unsafe.Pointer) *registration {
-	r := &registration{b: b, call: call, h: new(listen.Handler)}
-	if kind == KindSync {
-		r.st = b.settle(kind, ops)
-	} else {
-		r.engines = b.engines(ops)
-		r.st = b.conf.Load()
-	}
-	if plain != nil {
-		r.h.Plain = *(*unsafe.Pointer)(plain)
-	}
-	if fails != nil {
-		r.h.Fails = *(*unsafe.Pointer)(fails)
-	}
-	return r
+// ready returns the settings of an async signal, which has engines then.
+func (b *base) ready(ops engine.Payload) *settings {
+	b.engines(ops)
+	return b.conf.Load()
 }
 
 func (b *base) pending(ops engine.Payload) int { return engine.Pending(b.engines(ops)) }
@@ -159,7 +147,10 @@ func drain(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // 
 }
 
 func (b *base) close(ops engine.Payload, ctx context.Context) error { //nolint:revive // as drain
-	gs := b.engines(ops)
+	return b.closeAll(b.engines(ops), ctx)
+}
+
+func (b *base) closeAll(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // as drain
 	if err := engine.MayWait(gs, "close of"); err != nil {
 		return err
 	}
@@ -177,14 +168,4 @@ func (b *base) close(ops engine.Payload, ctx context.Context) error { //nolint:r
 		engine.AfterDrain(gs, func() { st.bus.left(st) })
 	}
 	return err
-}
-
-// refuse is Refuse.
-func (b *base) refuse(kind Kind, ops engine.Payload, ctx context.Context, payload any, err error) { //nolint:revive // as drain
-	if kind != KindSync {
-		b.engines(ops)
-	}
-	st := b.settle(kind, ops)
-	st.refused.Add(1)
-	st.rejected(orBackground(ctx), payload, err)
 }

@@ -25,7 +25,7 @@ type base struct {
 }
 
 // settle makes the settings of a signal if it has none yet, and returns them.
-func (b *base) settle(kind Kind, ops engine.Payload) *settings {
+func (b *base) settle(kind Kind, ops listen.Typer) *settings {
 	if st := b.conf.Load(); st != nil {
 		return st
 	}
@@ -54,24 +54,30 @@ func (b *base) init(st *settings) {
 	b.list.Store(roster.New(st.slow(), st.counts()))
 }
 
-// open gives a signal its settings and, if it is async, its engines before its
-// first use, and puts it on its bus. self is the signal.
-func (b *base) open(kind Kind, ops engine.Payload, opts []Option, shards int, self unsafe.Pointer) []*engine.Engine {
+// open gives a sync signal its settings before its first use, and puts it on
+// its bus. self is the signal.
+func (b *base) open(ops listen.Typer, opts []Option, self unsafe.Pointer) {
+	st := newSettings(KindSync, ops, opts).made()
+	b.init(st)
+	if st.bus != nil {
+		st.bus.join(member{st, b, self})
+	}
+}
+
+// openAsync is open for an async signal, which gets its engines as well.
+func (b *base) openAsync(kind Kind, ops engine.Payload, opts []Option, shards int, self unsafe.Pointer) []*engine.Engine {
 	st := newSettings(kind, ops, opts).made()
-	gs := b.equip(st, shards)
+	gs := b.equip(st, ops, shards)
 	if st.bus != nil {
 		st.bus.join(member{st, b, self})
 	}
 	return gs
 }
 
-// equip is open for a signal that does not join its bus yet.
-func (b *base) equip(st *settings, shards int) []*engine.Engine {
+// equip is openAsync for a signal that does not join its bus yet.
+func (b *base) equip(st *settings, ops engine.Payload, shards int) []*engine.Engine {
 	b.init(st)
-	if st.kind == KindSync {
-		return nil
-	}
-	return st.equip(shards)
+	return st.equip(ops, shards)
 }
 
 // engines returns the engines of an async signal; it makes those of a zero one.
@@ -84,7 +90,7 @@ func (b *base) engines(ops engine.Payload) []*engine.Engine {
 	if gs := st.engines.Load(); gs != nil {
 		return *gs
 	}
-	return st.equip(1)
+	return st.equip(ops, 1)
 }
 
 // touch marks a signal as used, for Init.

@@ -12,6 +12,7 @@ import (
 
 	"example.com/signals/internal/engine"
 	"example.com/signals/internal/inside"
+	"example.com/signals/internal/listen"
 )
 
 // Bus holds signals by name: packages that know only the name and the payload
@@ -75,16 +76,16 @@ func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 	if b == nil {
 		panic(fmt.Sprintf("signals: Topic %q: the bus is nil", name))
 	}
-	return (*AsyncSignal[T])(b.topic(name, (*engine.Typed[T])(nil), opts, func(st *settings) member {
+	return (*AsyncSignal[T])(b.topic(name, (*listen.Type[T])(nil), opts, func(st *settings) member {
 		s := new(AsyncSignal[T])
-		s.first.Store(s.b.equip(st, 1)[0])
+		s.first.Store(s.b.equip(st, (*engine.Typed[T])(nil), 1)[0])
 		return member{st, &s.b, unsafe.Pointer(s)}
 	}))
 }
 
 // topic is Topic: it returns the signal of that name, which build makes if
 // there is none.
-func (b *Bus) topic(name string, ops engine.Payload, opts []Option, build func(*settings) member) unsafe.Pointer {
+func (b *Bus) topic(name string, ops listen.Typer, opts []Option, build func(*settings) member) unsafe.Pointer {
 	of := engine.TypeOf(ops)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,7 +106,7 @@ func (b *Bus) topic(name string, ops engine.Payload, opts []Option, build func(*
 // Lookup returns the signal of that name, of whatever kind, if there is one
 // with that payload type.
 func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
-	kind, self := b.lookup(name, (*engine.Typed[T])(nil))
+	kind, self := b.lookup(name, (*listen.Type[T])(nil))
 	switch kind {
 	case KindSync:
 		return (*SyncSignal[T])(self), true
@@ -119,7 +120,7 @@ func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
 
 // lookup returns the kind of the signal of that name and payload type, and the
 // signal.
-func (b *Bus) lookup(name string, ops engine.Payload) (Kind, unsafe.Pointer) {
+func (b *Bus) lookup(name string, ops listen.Typer) (Kind, unsafe.Pointer) {
 	of := engine.TypeOf(ops)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -269,7 +270,8 @@ func (b *Bus) Signals() []SignalInfo {
 func (b *Bus) Stats() []SignalStats {
 	var stats []SignalStats
 	for _, m := range b.snapshot() {
-		stats = append(stats, m.b.stats(m.st.kind, m.st.ops))
+		stats = append(stats, SignalStats{})
+		m.b.stats(m.st, &stats[len(stats)-1])
 	}
 	return stats
 }
@@ -407,7 +409,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Unlock()
 	var errs []error
 	for _, d := range b.async() {
-		errs = append(errs, d.b.close(d.st.ops, ctx))
+		errs = append(errs, d.b.closeAll(d.engines(), ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -25,7 +25,7 @@ import (
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
 	ctx = orBackground(ctx)
 	return func(yield func(T) bool) {
-		s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "Events", nil, unsafe.Pointer(&yield)).
+		s.b.enrollAsync((*engine.Typed[T])(nil), "Events", nil, unsafe.Pointer(&yield)).
 			loop(ctx, func(p unsafe.Pointer) bool { return yield(engine.PayloadIn[T](p)) }, opts)
 	}
 }

@@ -56,6 +56,26 @@ type registration struct {
 	pull    chan struct{}                                          // of Events
 }
 
+// enroll begins a registration. plain or fails is the address of the function.
+func (b *base) enroll(st *settings, call string, plain, fails unsafe.Pointer, bare func(*listen.Handler) (unsafe.Pointer, unsafe.Pointer)) *registration {
+	r := &registration{b: b, st: st, call: call, h: new(listen.Handler), bare: bare}
+	if plain != nil {
+		r.h.Plain = *(*unsafe.Pointer)(plain)
+	}
+	if fails != nil {
+		r.h.Fails = *(*unsafe.Pointer)(fails)
+	}
+	return r
+}
+
+// enrollAsync is enroll on an async signal.
+func (b *base) enrollAsync(ops engine.Payload, call string, plain, fails unsafe.Pointer) *registration {
+	gs := b.engines(ops)
+	r := b.enroll(b.conf.Load(), call, plain, fails, nil)
+	r.engines = gs
+	return r
+}
+
 // entry prepares the entry.
 func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	h, st := r.h, r.st

@@ -11,6 +11,7 @@ import (
 
 	"example.com/signals/internal/chain"
 	"example.com/signals/internal/engine"
+	"example.com/signals/internal/listen"
 	"example.com/signals/internal/source"
 	"example.com/signals/internal/tally"
 )
@@ -21,7 +22,7 @@ import (
 type settings struct {
 	config                         // read only
 	kind    Kind                   // read only
-	ops     engine.Payload         // read only
+	ops     listen.Typer           // read only
 	payload string                 // read only: the payload type's name
 	of      reflect.Type           // read only: the payload type
 	id      uint64                 // read only: marks the goroutines that run its listeners
@@ -45,7 +46,7 @@ type settings struct {
 var lastID atomic.Uint64
 
 // newSettings makes the settings of a signal.
-func newSettings(kind Kind, ops engine.Payload, opts []Option) *settings {
+func newSettings(kind Kind, ops listen.Typer, opts []Option) *settings {
 	of := engine.TypeOf(ops)
 	payload := of.String()
 	c := configure(kind, payload, opts)
@@ -66,9 +67,9 @@ func (st *settings) made() *settings {
 }
 
 // equip makes the engines of an async signal, unless somebody has done so.
-func (st *settings) equip(shards int) []*engine.Engine {
+func (st *settings) equip(ops engine.Payload, shards int) []*engine.Engine {
 	gs := engine.New(shards, st.maxWorkers, engine.Config{
-		Signal: st, Payload: st.ops, ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
+		Signal: st, Payload: ops, ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
 		SlowAfter: st.slowAfter, Watched: &st.watched,
 	})
 	if st.engines.CompareAndSwap(nil, &gs) {

@@ -30,7 +30,7 @@ func NewSharded[T any](shards int, key func(T) uint64, opts ...Option) *ShardedS
 		panic(fmt.Sprintf("signals: NewSharded(%d): want 1 shard or more", shards))
 	}
 	s := &ShardedSignal[T]{key: key}
-	s.b.open(KindSharded, (*engine.Typed[T])(nil), opts, shards, unsafe.Pointer(s))
+	s.b.openAsync(KindSharded, (*engine.Typed[T])(nil), opts, shards, unsafe.Pointer(s))
 	return s
 }
 
@@ -97,30 +97,31 @@ func (s *ShardedSignal[T]) Pending() int { return s.b.pending((*engine.Typed[T])
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 // On a closed signal it succeeds, and fn is never called.
 func (s *ShardedSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *ShardedSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense. On a closed
 // signal it succeeds, and fn is never called.
 func (s *ShardedSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed signal or scope.
 func (s *ShardedSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.b.enroll(KindAsync, (*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
+	return s.b.enrollAsync((*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // Stats returns what the signal has counted.
-func (s *ShardedSignal[T]) Stats() SignalStats {
-	return s.b.stats(KindAsync, (*engine.Typed[T])(nil))
+func (s *ShardedSignal[T]) Stats() (stats SignalStats) {
+	s.b.stats(s.b.ready((*engine.Typed[T])(nil)), &stats)
+	return stats
 }
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
@@ -128,5 +129,5 @@ func (s *ShardedSignal[T]) Stats() SignalStats {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *ShardedSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.b.refuse(KindAsync, (*engine.Typed[T])(nil), ctx, payload, err)
+	s.b.ready((*engine.Typed[T])(nil)).turnedAway(ctx, payload, err)
 }

@@ -104,12 +104,8 @@ func durations(h *tally.Histogram) (d Durations) {
 }
 
 // stats fills in what all kinds of signal know.
-func (b *base) stats(kind Kind, ops engine.Payload) SignalStats {
-	if kind != KindSync {
-		b.engines(ops)
-	}
-	st := b.settle(kind, ops)
-	s := SignalStats{
+func (b *base) stats(st *settings, s *SignalStats) {
+	*s = SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
 		Emissions: st.chain.Emitted.Read(), Deliveries: st.chain.Delivered.Read(),
 		Failures: st.failed.Load(), Panics: st.panics.Load(),
@@ -124,5 +120,4 @@ func (b *base) stats(kind Kind, ops engine.Payload) SignalStats {
 		s.Drops, s.OverCapacity, s.Workers, s.Closed = c.Drops, c.OverCapacity, c.Workers, c.Closed
 		s.Refusals += c.Refusals
 	}
-	return s
 }

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 
 	"example.com/signals/internal/chain"
-	"example.com/signals/internal/engine"
+	"example.com/signals/internal/listen"
 	"example.com/signals/internal/roster"
 	"example.com/signals/internal/tally"
 )
@@ -24,15 +24,13 @@ type Undo func(context.Context) error
 
 // NewSync makes a sync signal. An option that only async signals have panics.
 func NewSync[T any](opts ...Option) *SyncSignal[T] {
-	s := new(SyncSignal[T])
-	s.b.open(KindSync, (*engine.Typed[T])(nil), opts, 0, unsafe.Pointer(s))
-	return s
+	return new(SyncSignal[T]).Init(opts...)
 }
 
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
-	s.b.open(KindSync, (*engine.Typed[T])(nil), opts, 0, unsafe.Pointer(s))
+	s.b.open((*listen.Type[T])(nil), opts, unsafe.Pointer(s))
 	return s
 }
 
@@ -123,7 +121,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 		s.b.touch()
 		return nil
 	}
-	return chain.Slow(&s.b.settle(KindSync, (*engine.Typed[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
+	return chain.Slow(&s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number
@@ -163,14 +161,13 @@ func (s *SyncSignal[T]) Step(do func(context.Context, T) (Undo, error), opts ...
 }
 
 func (s *SyncSignal[T]) enroll(call string, plain, fails unsafe.Pointer) *registration {
-	r := s.b.enroll(KindSync, (*engine.Typed[T])(nil), call, plain, fails)
-	r.bare = chain.Bare[T]
-	return r
+	return s.b.enroll(s.b.settle(KindSync, (*listen.Type[T])(nil)), call, plain, fails, chain.Bare[T])
 }
 
 // Stats returns what the signal has counted.
-func (s *SyncSignal[T]) Stats() SignalStats {
-	return s.b.stats(KindSync, (*engine.Typed[T])(nil))
+func (s *SyncSignal[T]) Stats() (stats SignalStats) {
+	s.b.stats(s.b.settle(KindSync, (*listen.Type[T])(nil)), &stats)
+	return stats
 }
 
 // Refuse reports an emission that did not reach the signal, because a wrapper
@@ -178,5 +175,5 @@ func (s *SyncSignal[T]) Stats() SignalStats {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *SyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.b.refuse(KindSync, (*engine.Typed[T])(nil), ctx, payload, err)
+	s.b.settle(KindSync, (*listen.Type[T])(nil)).turnedAway(ctx, payload, err)
 }

@@ -34,6 +34,25 @@ type Signal struct {
 // Tap is called with each payload.
 type Tap = func(ctx context.Context, payload any)
 
+// goOn is GoOn after a panic.
+func goOn(s *Signal, l *roster.List, ctx context.Context, k, at int, panicked any, p payloadOf) { //nolint:revive // as EmitAll
+	of := l.Blocks[k].Rows[at].Of
+	of.Failed(ctx, p.box(), of.Panicked(panicked))
+	for ; k < len(l.Blocks); k++ {
+		for at++; at < len(l.Blocks[k].Rows); at++ {
+			r := l.Blocks[k].Rows[at]
+			if _, _, err := p.run(ctx, r.Handler, false); err != nil {
+				r.Of.Failed(ctx, p.box(), err)
+			}
+			if l.Counts {
+				r.Delivered.Add(1)
+				s.Delivered.Add(1)
+			}
+		}
+		at = -1
+	}
+}
+
 // ended counts what a counted loop has run when it ends early: k and at say
 // where, and panicked that it was by a panic, whose call counts as well.
 func (s *Signal) ended(l *roster.List, k, at int, panicked any, stripe uint64) {

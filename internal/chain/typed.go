@@ -56,23 +56,13 @@ func EmitAll[T any](l *roster.List, ctx context.Context, payload T) { //nolint:r
 // those behind it. A Goexit, which is no panic, passes through. s is needed if
 // they are counted.
 func GoOn[T any](s *Signal, l *roster.List, ctx context.Context, payload T, k, at int, panicked any) { //nolint:revive // as EmitAll
-	if panicked == nil {
-		return
-	}
-	of := l.Blocks[k].Rows[at].Of
-	of.Failed(ctx, payload, of.Panicked(panicked))
-	for ; k < len(l.Blocks); k++ {
-		for at++; at < len(l.Blocks[k].Rows); at++ {
-			r := l.Blocks[k].Rows[at]
-			if _, _, err := listen.Run(ctx, r.Handler, false, payload); err != nil {
-				r.Of.Failed(ctx, payload, err)
-			}
-			if l.Counts {
-				r.Delivered.Add(1)
-				s.Delivered.Add(1)
-			}
-		}
-		at = -1
+	if panicked != nil {
+		goOn(s, l, ctx, k, at, panicked, payloadOf{
+			run: func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+				return listen.Run(ctx, h, filter, payload)
+			},
+			box: func() any { return payload },
+		})
 	}
 }
 

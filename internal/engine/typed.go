@@ -13,6 +13,7 @@ import (
 // reflection tells: the functions of *Typed. It is a small interface on
 // purpose: each method costs every payload type some time to compile.
 type Payload interface {
+	listen.Typer
 	// Slot returns a nil pointer to a slot.
 	Slot() any
 	// Clear empties n slots.
@@ -34,6 +35,9 @@ type slot[T any] struct {
 	payload T               // second, where box finds it
 	_       [0]func()       // not comparable: the compiler makes no function for that
 }
+
+// Type is of Payload.
+func (*Typed[T]) Type() any { return (*T)(nil) }
 
 // Slot is of Payload.
 func (*Typed[T]) Slot() any { return (*slot[T])(nil) }

@@ -50,11 +50,11 @@ func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
 }
 
 // TypeOf returns the payload type.
-func TypeOf(p Payload) reflect.Type { return reflect.TypeOf(p.Slot()).Elem().Field(1).Type }
+func TypeOf(p listen.Typer) reflect.Type { return reflect.TypeOf(p.Type()).Elem() }
 
 // Filter returns the function f, which must be a func(T) bool of the payload
 // type, as the pointer that it is.
-func Filter(p Payload, f any) (pass unsafe.Pointer, ok bool) {
+func Filter(p listen.Typer, f any) (pass unsafe.Pointer, ok bool) {
 	if reflect.TypeOf(f) != reflect.FuncOf([]reflect.Type{TypeOf(p)}, []reflect.Type{reflect.TypeFor[bool]()}, false) {
 		return nil, false
 	}
