@@ -22,12 +22,12 @@ cover:
 BENCH ?= .
 COUNT ?= 1
 bench:
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(ARGS) .
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(ARGS) ./internal/contract
 
 ## figures: measure what docs/benchmarks.md shows (FIGURES=regexp of rows)
 FIGURES ?= .
 figures:
-	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
+	go test -run '^TestFigures$$' -timeout 30m -v ./internal/contract -figures '$(FIGURES)'
 
 ## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
 peers:
@@ -39,7 +39,7 @@ profile:
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	top() { go tool pprof -top -nodecount 10 "$$@" "$$dir/test" "$$dir/cpu" 2>/dev/null | sed 's/\[go\.shape\.[^]]*\]/[T]/'; } && \
 	share() { top -focus "$$1" | sed -n 's/^Showing nodes .* \([0-9.]*%\) of .*/\1/p'; } && \
-	go test -run '^$$' -bench '^BenchmarkAsyncEndToEnd$$/^$(PROFILE)$$' -skip '/./.' -benchtime 4s -cpuprofile "$$dir/cpu" -o "$$dir/test" . && \
+	go test -run '^$$' -bench '^BenchmarkAsyncEndToEnd$$/^$(PROFILE)$$' -skip '/./.' -benchtime 4s -cpuprofile "$$dir/cpu" -o "$$dir/test" ./internal/contract && \
 	top && \
 	echo "in the listeners: $$(share 'totals\.func')" && \
 	echo "in the garbage collector and the allocator: $$(share '^runtime\.(gc|bgsweep|bgscavenge|mallocgc)')"
@@ -47,7 +47,7 @@ profile:
 ## soak: let listeners of every sort come and go for SOAK=10m
 SOAK ?= 10m
 soak:
-	go test -run '^TestSoak$$' -soak $(SOAK) -timeout 0 -v .
+	go test -run '^TestSoak$$' -timeout 0 -v ./internal/contract -soak $(SOAK)
 
 ## fmt: format all Go files
 fmt:

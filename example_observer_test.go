@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"testing"
 	"time"
 
 	"example.com/signals"
+	"example.com/signals/signalstest"
 )
 
 // An observer sees the stages of emissions and deliveries: where metrics and
@@ -37,3 +39,111 @@ func ExampleObserver() {
 	// ran payment true declined
 	// end placed signals: listener 1 "payment" of "placed" failed: declined
 }
+
+// Failures of all kinds come to one handler. Without one they are logged.
+func ExampleOnFailure() {
+	ctx := context.Background()
+	// region handler
+	resized := signals.New[string](
+		signals.Name("resized"),
+		signals.OnFailure(func(_ context.Context, f signals.Failure) {
+			var p *signals.PanicError
+			fmt.Printf("%s: %s of %v: %v (panic: %t)\n", f.Signal, f.Key, f.Payload, f.Err, errors.As(f.Err, &p))
+		}),
+	)
+	resized.Subscribe(func(_ context.Context, file string) error {
+		if file == "" {
+			panic("no file")
+		}
+		return errors.New("not an image")
+	}, signals.Key("thumbnail"))
+	resized.Emit(ctx, "a.txt")
+	resized.Emit(ctx, "")
+	_ = resized.Close(ctx)
+	// endregion
+
+	// Output:
+	// resized: thumbnail of a.txt: not an image (panic: false)
+	// resized: thumbnail of : panic: no file (panic: true)
+}
+
+// The Emit of a signal is a failure handler.
+func ExampleOnFailure_signal() {
+	ctx := context.Background()
+	// region signal
+	failures := signals.New[signals.Failure](signals.Name("failures"))
+	failures.AddListener(func(_ context.Context, f signals.Failure) {
+		fmt.Println("page somebody:", f.Signal, f.Err)
+	})
+	bus := signals.NewBus(signals.OnFailure(failures.Emit)) // for every signal on the bus
+	payments := signals.Topic[int](bus, "payments")
+	payments.AddListenerWithErr(func(context.Context, int) error { return errors.New("declined") })
+
+	payments.Emit(ctx, 20)
+	_ = bus.Close(ctx)
+	_ = failures.Close(ctx)
+	// endregion
+
+	// Output:
+	// page somebody: payments declined
+}
+
+// Stats tells what a signal and each of its listeners have done.
+func ExampleAsyncSignal_Stats() {
+	ctx := context.Background()
+	// region stats
+	orders := signals.New[int](signals.Name("orders"), signals.Counted(),
+		signals.OnFailure(func(context.Context, signals.Failure) {}))
+	orders.Subscribe(func(context.Context, int) error { return nil }, signals.Key("ship"))
+	orders.Subscribe(func(_ context.Context, id int) error {
+		if id == 3 {
+			return errors.New("unknown customer")
+		}
+		return nil
+	}, signals.Key("thank"))
+	for id := range 128 {
+		orders.Emit(ctx, id)
+	}
+	_ = orders.Drain(ctx)
+
+	s := orders.Stats()
+	fmt.Println(s.Name, s.Kind, s.Emissions, "emissions", s.Deliveries, "deliveries", s.Failures, "failures")
+	for _, l := range s.Listeners {
+		fmt.Println(l.Key, l.Deliveries, l.Failures, "lag", l.Lag, "timed", l.Durations.Count)
+	}
+	// endregion
+
+	// Output:
+	// orders async 128 emissions 256 deliveries 1 failures
+	// ship 128 0 lag 0 timed 2
+	// thank 128 1 lag 0 timed 2
+}
+
+// A Meter emits each reading that is a record.
+type Meter struct {
+	Record signals.AsyncSignal[int]
+	max    int
+}
+
+func (m *Meter) Read(ctx context.Context, v int) {
+	if v > m.max {
+		m.max = v
+		m.Record.Emit(ctx, v)
+	}
+}
+
+// region test
+
+func TestMeterEmitsRecords(t *testing.T) {
+	var meter Meter
+	records := signalstest.Record(t, &meter.Record)
+
+	for _, v := range []int{3, 1, 4, 1, 5} {
+		meter.Read(t.Context(), v)
+	}
+
+	records.Wait(t.Context(), 3) // fails with what came instead
+	records.Ordered(3, 4, 5)
+}
+
+// endregion

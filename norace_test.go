@@ -1,5 +1,0 @@
-//go:build !race
-
-package signals_test
-
-const raceDetector = false

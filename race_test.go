@@ -1,7 +1,0 @@
-//go:build race
-
-package signals_test
-
-// raceDetector: the race detector allocates, and what the code does without
-// allocating it may not do then.
-const raceDetector = true
