@@ -99,6 +99,7 @@ func (st *settings) watch(shared *staged, tapped bool) {
 		watched = watched || tapped || len(all.at[delivering]) > 0
 	}
 	st.watched.Store(watched)
+	st.chain.Watched.Store(watched)
 	st.tellEngines(all)
 }
 

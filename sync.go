@@ -47,7 +47,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	case l.Only == nil:
 		if l.Fast {
 			chain.EmitAll(l, ctx, payload)
-		} else {
+		} else if l.Single == nil || !chain.EmitOne(&s.b.conf.Load().chain, l, ctx, payload) {
 			s.emitOther(ctx, payload, l)
 		}
 		return
@@ -74,7 +74,7 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 		return
 	}
 	st := s.b.conf.Load()
-	if l.Counts && !l.Slow && !st.watched.Load() {
+	if l.Counts && !l.Slow && !st.chain.Watched.Load() {
 		k := tally.Here()
 		if n := st.chain.Emitted.At(k); !tally.Sampled(n.Load()) {
 			n.Add(1)

@@ -24,6 +24,9 @@ type Signal struct {
 	Delivered *tally.Counter // calls, or nil
 	SlowAfter time.Duration  // or 0
 
+	// Watched is set while somebody observes or taps emissions or deliveries.
+	Watched atomic.Bool
+
 	// Taps see every emission before the listeners do. The slice is replaced,
 	// never written to.
 	Taps atomic.Pointer[[]*Tap]
@@ -53,9 +56,9 @@ func goOn(s *Signal, l *roster.List, ctx context.Context, k, at int, panicked an
 	}
 }
 
-// ended counts what a counted loop has run when it ends early: k and at say
+// CountTo counts what a counted loop has run when it ends early: k and at say
 // where, and panicked that it was by a panic, whose call counts as well.
-func (s *Signal) ended(l *roster.List, k, at int, panicked any, stripe uint64) {
+func (s *Signal) CountTo(l *roster.List, k, at int, panicked any, stripe uint64) {
 	for _, b := range l.Blocks[:k] {
 		at += len(b.Rows)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"example.com/signals/internal/listen"
 	"example.com/signals/internal/roster"
+	"example.com/signals/internal/tally"
 )
 
 // This file is compiled for each payload type: the loops of sync signals, and
@@ -72,7 +73,7 @@ func EmitCounted[T any](s *Signal, l *roster.List, ctx context.Context, payload 
 	defer func() {
 		if k >= 0 {
 			v := recover()
-			s.ended(l, k, at, v, i)
+			s.CountTo(l, k, at, v, i)
 			GoOn(s, l, ctx, payload, k, at, v)
 		}
 	}()
@@ -86,6 +87,29 @@ func EmitCounted[T any](s *Signal, l *roster.List, ctx context.Context, payload 
 	}
 	k = -1
 	s.Delivered.At(i).Add(uint64(l.Len()))
+}
+
+// EmitOne is Emit for one listener that is counted. It reports whether it has
+// emitted: not if somebody watches, or the emission is one of the sample.
+func EmitOne[T any](s *Signal, l *roster.List, ctx context.Context, payload T) bool { //nolint:revive // as EmitAll
+	i := tally.Here()
+	n := s.Emitted.At(i)
+	if s.Watched.Load() || tally.Sampled(n.Load()) {
+		return false
+	}
+	n.Add(1)
+	defer func() {
+		if ctx != nil {
+			v := recover()
+			s.CountTo(l, 0, 0, v, i)
+			GoOn(s, l, ctx, payload, 0, 0, v)
+		}
+	}()
+	(*(*func(context.Context, T))(unsafe.Pointer(&l.Single)))(ctx, payload)
+	ctx = nil // it has come back
+	l.Blocks[0].Rows[0].Delivered.At(i).Add(1)
+	s.Delivered.At(i).Add(1)
+	return true
 }
 
 // Try is the loop of TryEmit: it looks at ctx before each listener. It returns

@@ -31,9 +31,9 @@ type Typed[T any] struct{}
 // slot is one emission in the log: written under Engine.mu before the end
 // passes it, then read by workers with a claim on it.
 type slot[T any] struct {
-	ctx     context.Context // first, where contextOf finds it
-	payload T               // second, where box finds it
-	_       [0]func()       // not comparable: the compiler makes no function for that
+	_       [0]func()       // not comparable: the compiler makes no function for that; at the end it would take room
+	ctx     context.Context // at the beginning, where contextOf finds it
+	payload T               // the last field, as newPayloadType knows
 }
 
 // Type is of Payload.
@@ -55,9 +55,10 @@ func (*Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
 	w.running = true
 	defer w.ran()
 	r, h := w.r, w.r.h
+	s := unsafe.Slice((*slot[T])(slots), n)
 	if h.Plain != nil {
 		plain := *(*func(context.Context, T))(unsafe.Pointer(&h.Plain))
-		for i, s := 0, unsafe.Slice((*slot[T])(slots), n); i < len(s); i++ {
+		for i := range s {
 			if !r.begin() {
 				n = i
 				w.look()
@@ -67,7 +68,7 @@ func (*Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
 		}
 	} else {
 		fails := *(*func(context.Context, T) error)(unsafe.Pointer(&h.Fails))
-		for i, s := 0, unsafe.Slice((*slot[T])(slots), n); i < len(s); i++ {
+		for i := range s {
 			if !r.begin() {
 				n = i
 				w.look()

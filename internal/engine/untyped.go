@@ -19,7 +19,8 @@ type payloadType struct {
 
 func newPayloadType(p Payload) payloadType {
 	slot := reflect.TypeOf(p.Slot()).Elem()
-	return payloadType{p, slot, slot.Field(1).Type, slot.Field(1).Offset}
+	payload := slot.Field(slot.NumField() - 1)
+	return payloadType{p, slot, payload.Type, payload.Offset}
 }
 
 // Make returns n empty slots.

@@ -28,6 +28,7 @@ const piece = 128
 // it was published. The zero value is empty.
 type List struct {
 	Only   unsafe.Pointer // the plain function of the one listener, if that is all there is to do
+	Single unsafe.Pointer // the same, if counting is to be done as well
 	Fast   bool           // no listener is special, and neither Slow nor Counts
 	Slow   bool           // emissions must go through the loop that serves options and observers
 	Counts bool           // emissions are counted
@@ -63,9 +64,12 @@ func New(slow, counts bool) *List { return (&List{own: slow, Counts: counts}).se
 func (l *List) sealed() *List {
 	l.Slow = l.own || l.special > 0
 	l.Fast = !l.Slow && !l.Counts
-	l.Only = nil
-	if l.n == 1 && l.Fast && len(l.Blocks[0].Plain) == 1 {
-		l.Only = l.Blocks[0].Plain[0]
+	if l.n == 1 && !l.Slow && len(l.Blocks[0].Plain) == 1 {
+		if l.Counts {
+			l.Single = l.Blocks[0].Plain[0]
+		} else {
+			l.Only = l.Blocks[0].Plain[0]
+		}
 	}
 	return l
 }
