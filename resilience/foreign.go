@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // The methods of an error that a listener returned are foreign code, and may
@@ -78,8 +79,8 @@ func convert[E any](err error) (found *E) {
 	return found
 }
 
-// text is err.Error(). If that panics it is the type of the error whose method
-// it was.
+// text is err.Error(). If that panics, the type of the error whose method it was
+// stands in the place of its text.
 func text(err error) (s string) {
 	if err == nil {
 		return "<nil>"
@@ -88,11 +89,19 @@ func text(err error) (s string) {
 		if recover() == nil {
 			return
 		}
-		if inner, _ := unwrap(err); inner != nil {
-			s = text(inner)
-			return
+		one, many := unwrap(err)
+		switch {
+		case one != nil:
+			s = text(one)
+		case len(many) > 0:
+			texts := make([]string, len(many))
+			for i, e := range many {
+				texts[i] = text(e)
+			}
+			s = strings.Join(texts, "\n")
+		default:
+			s = fmt.Sprintf("%T, whose Error method panics", err)
 		}
-		s = fmt.Sprintf("%T, whose Error method panics", err)
 	}()
 	return err.Error()
 }
