@@ -21,9 +21,9 @@ func Breaker[T any](fn func(context.Context, T) error, c *Circuit) func(context.
 	need(fn != nil, "Breaker: the listener is nil")
 	need(c != nil, "Breaker: the circuit is nil; make one with NewCircuit")
 	return func(ctx context.Context, payload T) error {
-		done, err := c.allow()
-		if err != nil {
-			return err
+		done, refused := c.allow()
+		if refused != nil {
+			return refused
 		}
 		came := failure // by a panic or runtime.Goexit, unless it comes back
 		defer func() {
@@ -31,7 +31,7 @@ func Breaker[T any](fn func(context.Context, T) error, c *Circuit) func(context.
 			done(came.err())
 			c.tell()
 		}()
-		err = fn(ctx, payload)
+		err := fn(ctx, payload)
 		came = c.judge(ctx, err)
 		return err
 	}

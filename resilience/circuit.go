@@ -207,7 +207,7 @@ func (c *Circuit) told() {
 }
 
 // allow asks for a call whose outcome must be told to done, once.
-func (c *Circuit) allow() (done func(error), err error) {
+func (c *Circuit) allow() (done func(error), refused *OpenError) {
 	r := c.regime.Load()
 	switch r.forced {
 	case Open:
@@ -215,7 +215,7 @@ func (c *Circuit) allow() (done func(error), err error) {
 	case Closed:
 		return func(error) {}, nil
 	}
-	done, err = r.breaker.Allow()
+	done, err := r.breaker.Allow()
 	if errors.Is(err, gobreaker.ErrTooManyRequests) && c.reclaim() {
 		done, err = r.breaker.Allow()
 	}
@@ -229,7 +229,7 @@ func (c *Circuit) allow() (done func(error), err error) {
 	return nil, c.refusal(&OpenError{State: HalfOpen})
 }
 
-func (c *Circuit) refusal(e *OpenError) error {
+func (c *Circuit) refusal(e *OpenError) *OpenError {
 	c.tally.refusals.Add(1)
 	e.Circuit = c.name
 	if e.State == Open && !e.Forced {

@@ -104,12 +104,10 @@ func (w *watch) idle() bool {
 
 // admit asks the circuit for an emission.
 func (w *watch) admit(ctx context.Context) (context.Context, error) {
-	done, err := w.circuit.allow()
-	if err != nil {
-		if open := as[OpenError](err); open != nil {
-			open.emission = true
-		}
-		return nil, err
+	done, refused := w.circuit.allow()
+	if refused != nil {
+		refused.emission = true
+		return nil, refused
 	}
 	return w.permit(ctx, done), nil
 }
@@ -131,9 +129,9 @@ func (w *watch) emitBegin(ctx context.Context, s *signals.SignalInfo) context.Co
 	if p == nil || !p.begun.CompareAndSwap(false, true) {
 		// It came past the wrapper, perhaps from a listener, whose context is that
 		// of another emission. It is not refused, but counted if it can be.
-		done, err := w.circuit.allow()
+		done, refused := w.circuit.allow()
 		p = w.permit(ctx, done)
-		if err != nil {
+		if refused != nil {
 			p.generation, p.trial = bypassed, false
 		}
 		p.begun.Store(true)

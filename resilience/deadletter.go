@@ -37,7 +37,6 @@ func DeadLetter[T any](fn func(context.Context, T) error, dead signals.Signal[Le
 // lettered calls a listener and, if it fails, send.
 func lettered(ctx context.Context, call func(context.Context) error, send func(ctx context.Context, err error, attempts int)) error {
 	a := &attempts{Context: ctx}
-	on := context.WithoutCancel(ctx)
 	returned := false
 	defer func() {
 		if returned {
@@ -45,16 +44,16 @@ func lettered(ctx context.Context, call func(context.Context) error, send func(c
 		}
 		v := recover()
 		if v == nil {
-			send(on, signals.ErrGoexit, a.get())
+			send(context.WithoutCancel(ctx), signals.ErrGoexit, a.get())
 			return
 		}
-		send(on, &signals.PanicError{Value: v, Stack: debug.Stack()}, a.get())
+		send(context.WithoutCancel(ctx), &signals.PanicError{Value: v, Stack: debug.Stack()}, a.get())
 		panic(v)
 	}()
 	err := call(a)
 	returned = true
 	if err != nil {
-		send(on, err, callsOf(err))
+		send(context.WithoutCancel(ctx), err, callsOf(err))
 	}
 	return err
 }
