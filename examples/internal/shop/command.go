@@ -243,6 +243,9 @@ func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Wri
 // openUnless opens the input, or returns nil when ctx ends first: a named pipe
 // cannot be opened before somebody writes to it.
 func openUnless(ctx context.Context, name string) (*Input, error) {
+	if name == "-" {
+		return OpenInput(name)
+	}
 	type result struct {
 		in  *Input
 		err error
