@@ -187,9 +187,11 @@ func TestInterruptDoesNotWaitForInputThatNeverBegins(t *testing.T) {
 	}
 	write.Close() // lets the goroutine that reads go
 	if len(sources) == 2 {
-		if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // and the one that opens
-			defer f.Close()
+		f, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for the one that opens, and lets it go
+		if err != nil {
+			t.Fatal(err)
 		}
+		f.Close()
 	}
 }
 
