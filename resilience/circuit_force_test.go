@@ -61,6 +61,25 @@ func TestForceClosedHoldsWhateverFails(t *testing.T) {
 	}
 }
 
+// What a call that began before comes to changes nothing any more.
+func TestAForcedCircuitHearsNothingFromBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := resilience.NewCircuit(resilience.FailureThreshold(1))
+		changes := signalstest.Record(t, c.StateChanges())
+		release := make(chan struct{})
+		go func() {
+			_ = resilience.Breaker(func(context.Context, int) error { <-release; return errDown }, c)(t.Context(), 1)
+		}()
+		synctest.Wait()
+		c.ForceClosed()
+		close(release)
+		synctest.Wait()
+		if got := changes.Got(); len(got) != 0 || c.Stats().Opened != 0 {
+			t.Errorf("changes %v", got)
+		}
+	})
+}
+
 // Reset begins anew: what is under way, and what came before, no longer counts.
 func TestResetForgetsWhatCameBefore(t *testing.T) {
 	for kind, newSignal := range kinds {

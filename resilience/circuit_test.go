@@ -140,6 +140,12 @@ func TestACallersDeadlineIsNoFailureButATimeoutIs(t *testing.T) {
 		"a Timeout within": {func(c *resilience.Circuit) func(context.Context, int) error {
 			return resilience.Breaker(resilience.Timeout(obeys, time.Millisecond), c)
 		}, resilience.Open},
+		"a Timeout within, whose call outlasts the caller": {func(c *resilience.Circuit) func(context.Context, int) error {
+			return resilience.Breaker(resilience.Timeout(func(ctx context.Context, _ int) error {
+				<-time.After(2 * second)
+				return ctx.Err()
+			}, time.Millisecond), c)
+		}, resilience.Open},
 		"a Timeout around": {func(c *resilience.Circuit) func(context.Context, int) error {
 			return resilience.Timeout(resilience.Breaker(obeys, c), time.Millisecond)
 		}, resilience.Open},

@@ -104,6 +104,7 @@ func TestDedupKeepsNoKeyThatIsNotEqualToItself(t *testing.T) {
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 500_000 {
 		t.Errorf("20,000 calls left %d bytes behind", grown)
 	}
+	runtime.KeepAlive(fn)
 }
 
 // A key that is under way is known, however many others come meanwhile.

@@ -130,14 +130,10 @@ func (p *permit) accept() {
 	p.of.circuit.tell()
 }
 
-// overLocked ends a trial of an async signal that is sure to be over.
+// overLocked ends a trial of an async signal in which all listeners have succeeded.
 func (p *permit) overLocked() {
-	switch {
-	case !p.accepted:
-	case p.successes > 0 && p.successes >= p.listeners:
+	if p.accepted && p.successes > 0 && p.successes >= p.listeners {
 		p.endLocked(success)
-	case p.listeners == 0 && p.of.idle():
-		p.endLocked(ignored)
 	}
 }
 
