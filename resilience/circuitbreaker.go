@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,7 @@ func NewCircuitBreaker[T any, S signals.Signal[T]](newSignal func(...signals.Opt
 	sig := newSignal(append(slices.Clip(opts), noting(signals.Observe(w.observer()), &used))...)
 	need(used, "NewCircuitBreaker: the function that makes the signal did not use its options, so that the circuit would never hear of a failure; "+
 		"does it return a signal that exists already, such as a topic? Then make the signal here, first, and let the others find it on the bus")
-	w.sig.Store(&watched{sig.Len, pendingOf(sig)})
+	w.sig.Store(watchedOf(sig, sig.Len))
 	b := &CircuitBreaker[T]{circuit: c}
 	b.gate = gate[T]{Signal: sig, admit: w.admit, settle: w.settle}
 	return b
@@ -62,13 +63,6 @@ func noting[C any](option func(C), used *bool) func(C) {
 	}
 }
 
-func pendingOf(sig any) func() int {
-	if s, ok := sig.(interface{ Pending() int }); ok {
-		return s.Pending
-	}
-	return nil
-}
-
 // State returns the state that the circuit is in now.
 func (b *CircuitBreaker[T]) State() State { return b.circuit.State() }
 
@@ -81,12 +75,27 @@ func (b *CircuitBreaker[T]) StateChanges() signals.Source[StateChange] {
 type watch struct {
 	circuit *Circuit
 	sig     atomic.Pointer[watched] // set once the signal has been made
+
+	mu    sync.Mutex
+	known map[*signals.ListenerInfo]bool // whether it is a listener; under mu
 }
 
-// watched are methods of the signal.
+// watched are methods of the signal, nil if it has none such.
 type watched struct {
 	len     func() int
-	pending func() int // nil if it has none
+	pending func() int
+	stats   func() signals.SignalStats
+}
+
+func watchedOf(sig any, length func() int) *watched {
+	s := &watched{len: length}
+	if has, ok := sig.(interface{ Pending() int }); ok {
+		s.pending = has.Pending
+	}
+	if has, ok := sig.(interface{ Stats() signals.SignalStats }); ok {
+		s.stats = has.Stats
+	}
+	return s
 }
 
 func (w *watch) len() int {
@@ -187,10 +196,40 @@ func (p *permit) judgeEach(err error) verdict {
 
 // listenerEnd hears of each call, failed of each failure: also of that of a Filter,
 // which is no call.
-func (w *watch) listenerEnd(ctx context.Context, _ *signals.ListenerInfo, _ time.Duration, err error) {
-	if p := w.permitIn(ctx); p != nil && err == nil {
+func (w *watch) listenerEnd(ctx context.Context, l *signals.ListenerInfo, _ time.Duration, err error) {
+	if p := w.permitIn(ctx); p != nil && err == nil && (l.Signal.Kind == signals.KindSync || w.listens(l)) {
 		p.call(success)
 	}
+}
+
+// maxKnown bounds what is remembered of listeners that have gone.
+const maxKnown = 1024
+
+// listens tells a listener of an async signal from a Tap on its bus, which the
+// observer hears of as well, and whose success says nothing. Only listeners are
+// in the signal's Stats. (One with Once is not either, when it is called; that
+// loses a success of it, no failure.)
+func (w *watch) listens(l *signals.ListenerInfo) bool {
+	s := w.sig.Load()
+	if s == nil || s.stats == nil {
+		return true
+	}
+	w.mu.Lock()
+	is, ok := w.known[l]
+	w.mu.Unlock()
+	if ok {
+		return is
+	}
+	is = slices.ContainsFunc(s.stats().Listeners, func(st signals.ListenerStats) bool {
+		return st.Key == l.Key && st.Listener == l.Listener && st.Site == l.Site
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.known == nil || len(w.known) >= maxKnown {
+		w.known = make(map[*signals.ListenerInfo]bool)
+	}
+	w.known[l] = is
+	return is
 }
 
 func (w *watch) failed(ctx context.Context, f signals.Failure) {

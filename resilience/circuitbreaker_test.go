@@ -406,6 +406,45 @@ func TestWhatPassesTheWrapperByCounts(t *testing.T) {
 	}
 }
 
+// A tap looks on; it is no listener whose success says anything.
+func TestATapDecidesNothing(t *testing.T) {
+	for kind, newSignal := range kinds {
+		bubble(t, func(t *testing.T) {
+			bus := signals.NewBus()
+			c := opened(t)
+			g := resilience.NewCircuitBreaker[int](newSignal, c, silent, signals.OnBus(bus), signals.Name("orders"))
+			tapped := 0
+			bus.Tap(func(context.Context, string, any) { tapped++ })
+			g.Subscribe(succeeds, signals.Filter(func(int) bool { return false }))
+			pass(t, c)
+			g.Emit(t.Context(), 1)
+			synctest.Wait()
+			if tapped != 1 || g.State() != resilience.HalfOpen {
+				t.Errorf("%s: tapped %d times, %s; want half-open", kind, tapped, g.State())
+			}
+			g.Subscribe(fails)
+			g.Emit(t.Context(), 1)
+			synctest.Wait()
+			if g.State() != resilience.Open {
+				t.Errorf("%s: %s after a trial that failed", kind, g.State())
+			}
+
+			// Nor does it interrupt a row of failures.
+			g = resilience.NewCircuitBreaker[int](newSignal, resilience.NewCircuit(resilience.FailureThreshold(3)), silent,
+				signals.OnBus(bus), signals.Name("returns"))
+			g.Subscribe(fails)
+			for range 3 {
+				g.Emit(t.Context(), 1)
+				synctest.Wait()
+			}
+			if g.State() != resilience.Open {
+				t.Errorf("%s: %s after failures in a row", kind, g.State())
+			}
+			_ = bus.Close(t.Context())
+		})
+	}
+}
+
 func TestACircuitBreakerAroundATopicThatExistsPanics(t *testing.T) {
 	bus := signals.NewBus()
 	topic := func(o ...signals.Option) *signals.AsyncSignal[int] { return signals.Topic[int](bus, "orders", o...) }
