@@ -451,7 +451,9 @@ func TestReplayOfTheRealFile(t *testing.T) {
 		t.Skip("-short")
 	}
 	got := finished(t, program(t, "-replay", realFile(t)))
-	if got.code != shop.ExitOK || got.stderr != "" {
+	// On a busy machine the library may warn that a listener is slow.
+	stderr := regexp.MustCompile(`(?m)^.*level=WARN msg="signals: slow listener".*\n`).ReplaceAllString(got.stderr, "")
+	if got.code != shop.ExitOK || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
 	for name, want := range map[string]string{
