@@ -25,7 +25,7 @@ func Bulkhead[T any](fn func(context.Context, T) error, places *semaphore.Weight
 	return func(ctx context.Context, payload T) error {
 		if !places.TryAcquire(1) {
 			if err := w.place(ctx, places); err != nil {
-				return err
+				return &refusedError{err}
 			}
 		}
 		defer places.Release(1)

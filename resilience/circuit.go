@@ -18,18 +18,30 @@ import (
 // While it is closed calls go through and are counted. After too many failures
 // it opens and refuses all calls. When it has been open for a while it is
 // half-open: the next calls go through as trials. If they all succeed it
-// closes, and at the first failure it opens again. No timer runs: that it has become
-// half-open shows at the next call.
+// closes, and at the first failure it opens again. A call counts for the state
+// in which it began. No timer runs: that it has become half-open shows at the
+// next call. Its methods may be called from any goroutine.
 type Circuit struct {
 	circuitConfig
-	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	regime     atomic.Pointer[regime] // written under mu
+	generation atomic.Uint64          // how often state or regime have changed; written under mu
+	trying     atomic.Bool            // it is half-open; written under mu
+	tally      tally
 
 	queued atomic.Int32 // len(queue): saves taking mu at each call
-	mu     sync.Mutex   // taken below the breaker's own lock
+	mu     sync.Mutex   // taken below a breaker's own lock, and a permit's
 	queue  []StateChange
 	busy   bool      // a goroutine is emitting from queue
-	since  time.Time // the last change, or the last batch of trials let through by admit
-	trials uint32    // emissions let through by admit since then
+	state  State     // as the last change made it
+	since  time.Time // of that change
+	trials []*permit // emissions let through while half-open
+}
+
+// regime is what decides in a circuit, until ForceOpen, ForceClosed or Reset
+// put another one in its place. What earlier ones are told counts no more.
+type regime struct {
+	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	forced  State // Open or Closed, whatever happens; then there is no breaker
 }
 
 // State is the state of a circuit.
@@ -52,7 +64,10 @@ type StateChange struct {
 // NewCircuit makes a circuit. It opens after 5 failures in a row and stays
 // open for 60 s; one successful call closes it again.
 func NewCircuit(opts ...CircuitOption) *Circuit {
-	c := &Circuit{circuitConfig: circuitConfig{threshold: 5, openFor: time.Minute, halfOpen: 1}}
+	c := &Circuit{
+		circuitConfig: circuitConfig{threshold: 5, openFor: time.Minute, halfOpen: 1},
+		state:         Closed, since: time.Now(),
+	}
 	for _, o := range opts {
 		o(&c.circuitConfig)
 	}
@@ -63,21 +78,35 @@ func NewCircuit(opts ...CircuitOption) *Circuit {
 		}
 		c.changes = signals.New[StateChange](signals.Name(name))
 	}
-	c.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+	c.regime.Store(c.automatic())
+	return c
+}
+
+// automatic makes the regime that decides by what comes of the calls.
+func (c *Circuit) automatic() *regime {
+	r := new(regime)
+	r.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:   c.halfOpen,
 		Interval:      c.window,
 		BucketPeriod:  c.window / 10,
 		Timeout:       c.openFor,
 		ReadyToTrip:   c.tooMany,
 		IsExcluded:    func(err error) bool { return err == errIgnored }, //nolint:errorlint // our own mark, never wrapped
-		OnStateChange: c.changed,
+		OnStateChange: func(_ string, _, to gobreaker.State) { c.changed(r, State(to.String())) },
 	})
-	return c
+	return r
 }
 
 // State returns the state that the circuit is in now.
 func (c *Circuit) State() State {
-	s := c.breaker.State()
+	r := c.regime.Load()
+	if r.forced != "" {
+		return r.forced
+	}
+	s := r.breaker.State()
+	if s == gobreaker.StateHalfOpen && c.reclaim() {
+		s = r.breaker.State()
+	}
 	c.tell()
 	return State(s.String())
 }
@@ -86,6 +115,26 @@ func (c *Circuit) State() State {
 // signal, unless StateChangesTo gave another one. Its listeners run without a
 // lock and may use the circuit.
 func (c *Circuit) StateChanges() signals.Source[StateChange] { return c.changes }
+
+// ForceOpen opens the circuit and holds it open, whatever happens, until Reset
+// or ForceClosed: all calls are refused, with an OpenError that is Forced.
+func (c *Circuit) ForceOpen() { c.enforce(&regime{forced: Open}, Open) }
+
+// ForceClosed closes the circuit and holds it closed, however many calls fail,
+// until Reset or ForceOpen.
+func (c *Circuit) ForceClosed() { c.enforce(&regime{forced: Closed}, Closed) }
+
+// Reset closes the circuit, forced or not, and lets it decide anew: what came
+// of earlier calls, those under way too, is forgotten. Stats keeps its totals.
+func (c *Circuit) Reset() { c.enforce(c.automatic(), Closed) }
+
+func (c *Circuit) enforce(r *regime, s State) {
+	c.mu.Lock()
+	c.regime.Store(r)
+	c.becomeLocked(s)
+	c.mu.Unlock()
+	c.tell()
+}
 
 // tooMany decides, after a failure, whether the circuit opens. It is called
 // with the breaker's lock held.
@@ -97,12 +146,30 @@ func (c *Circuit) tooMany(n gobreaker.Counts) bool {
 	return calls >= c.minCalls && float64(n.TotalFailures) >= c.rate*float64(calls)
 }
 
-// changed notes a change of state. It is called with the breaker's lock held.
-func (c *Circuit) changed(_ string, from, to gobreaker.State) {
+// changed notes a change of state by a regime, unless there is another one. It
+// is called with the breaker's lock held.
+func (c *Circuit) changed(r *regime, to State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.since, c.trials = time.Now(), 0
-	c.queue = append(c.queue, StateChange{c.name, State(from.String()), State(to.String()), c.since})
+	if c.regime.Load() == r {
+		c.becomeLocked(to)
+	}
+}
+
+// becomeLocked must be called with mu held.
+func (c *Circuit) becomeLocked(s State) {
+	c.generation.Add(1)
+	c.trying.Store(s == HalfOpen)
+	c.trials = nil
+	if s == c.state {
+		return
+	}
+	change := StateChange{c.name, c.state, s, time.Now()}
+	c.state, c.since = s, change.At
+	if s == Open {
+		c.tally.opened.Add(1)
+	}
+	c.queue = append(c.queue, change)
 	c.queued.Add(1)
 }
 
@@ -139,48 +206,36 @@ func (c *Circuit) told() {
 	c.mu.Unlock()
 }
 
-var (
-	errIgnored   = errors.New("ignored")   // counts neither as success nor as failure
-	errUnwinding = errors.New("unwinding") // a panic or runtime.Goexit
-)
-
 // allow asks for a call whose outcome must be told to done, once.
-func (c *Circuit) allow() (done func(error), err error) {
-	done, err = c.breaker.Allow()
+func (c *Circuit) allow() (done func(error), refused *OpenError) {
+	r := c.regime.Load()
+	switch r.forced {
+	case Open:
+		return nil, c.refusal(&OpenError{State: Open, Forced: true})
+	case Closed:
+		return func(error) {}, nil
+	}
+	done, err := r.breaker.Allow()
+	if errors.Is(err, gobreaker.ErrTooManyRequests) && c.reclaim() {
+		done, err = r.breaker.Allow()
+	}
 	c.tell()
 	switch {
 	case err == nil:
 		return done, nil
 	case errors.Is(err, gobreaker.ErrOpenState):
-		return nil, c.refusal(Open)
+		return nil, c.refusal(&OpenError{State: Open})
 	}
-	return nil, c.refusal(HalfOpen)
+	return nil, c.refusal(&OpenError{State: HalfOpen})
 }
 
-func (c *Circuit) refusal(s State) error {
-	e := &OpenError{Circuit: c.name, State: s}
-	if s == Open {
+func (c *Circuit) refusal(e *OpenError) *OpenError {
+	c.tally.refusals.Add(1)
+	e.Circuit = c.name
+	if e.State == Open && !e.Forced {
 		c.mu.Lock()
 		e.RetryAfter = max(0, c.openFor-time.Since(c.since))
 		c.mu.Unlock()
 	}
 	return e
-}
-
-// outcome says what the error of a call is to the circuit: nil for a success.
-func (c *Circuit) outcome(ctx context.Context, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled):
-		return errIgnored // the caller gave up
-	case c.failureIf != nil && !panicked(err) && !c.failureIf(err):
-		return nil
-	}
-	return err
-}
-
-func panicked(err error) bool {
-	_, ok := errors.AsType[*signals.PanicError](err)
-	return ok
 }

@@ -11,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+
 	"example.com/signals"
 	"example.com/signals/resilience"
 	"example.com/signals/signalstest"
@@ -121,6 +124,81 @@ func TestACallerThatGivesUpIsNoFailure(t *testing.T) {
 	_ = resilience.Breaker(func(context.Context, int) error { return context.Canceled }, c)(t.Context(), 1)
 	if c.State() != resilience.Open {
 		t.Error("a cancellation by somebody else did not open it")
+	}
+}
+
+// The caller's own deadline says how long the caller can wait, not how long a
+// call may take: that a Timeout says, wherever it stands.
+func TestACallersDeadlineIsNoFailureButATimeoutIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		fn   func(c *resilience.Circuit) func(context.Context, int) error
+		want resilience.State
+	}{
+		"the caller's": {func(c *resilience.Circuit) func(context.Context, int) error {
+			return resilience.Breaker(obeys, c)
+		}, resilience.Closed},
+		"a Timeout within": {func(c *resilience.Circuit) func(context.Context, int) error {
+			return resilience.Breaker(resilience.Timeout(obeys, time.Millisecond), c)
+		}, resilience.Open},
+		"a Timeout within, whose call outlasts the caller": {func(c *resilience.Circuit) func(context.Context, int) error {
+			return resilience.Breaker(resilience.Timeout(func(ctx context.Context, _ int) error {
+				<-time.After(2 * second)
+				return ctx.Err()
+			}, time.Millisecond), c)
+		}, resilience.Open},
+		"a Timeout around": {func(c *resilience.Circuit) func(context.Context, int) error {
+			return resilience.Timeout(resilience.Breaker(obeys, c), time.Millisecond)
+		}, resilience.Open},
+		"down while it ended": {func(c *resilience.Circuit) func(context.Context, int) error {
+			return resilience.Breaker(func(ctx context.Context, _ int) error { <-ctx.Done(); return errDown }, c)
+		}, resilience.Open},
+	} {
+		bubble(t, func(t *testing.T) {
+			c := resilience.NewCircuit(resilience.FailureThreshold(1))
+			ctx, cancel := context.WithTimeout(t.Context(), second)
+			defer cancel()
+			if err := test.fn(c)(ctx, 1); err == nil || c.State() != test.want {
+				t.Errorf("%s: %v, %s; want %s", name, err, c.State(), test.want)
+			}
+		})
+	}
+}
+
+func TestAPermanentErrorIsAnAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := opened(t)
+		pass(t, c)
+		invalid := resilience.Breaker(answers(times(3, resilience.Permanent(errDown))...).listen, c)
+		_ = invalid(t.Context(), 1)
+		if c.State() != resilience.Closed {
+			t.Errorf("%s after a trial that was answered", c.State())
+		}
+		_ = invalid(t.Context(), 1)
+		if c.State() != resilience.Closed {
+			t.Error("a permanent error opened it")
+		}
+	})
+	c := resilience.NewCircuit(resilience.FailureThreshold(1), resilience.FailureIf(func(error) bool { return true }))
+	_ = resilience.Breaker(answers(resilience.Permanent(errDown)).listen, c)(t.Context(), 1)
+	if c.State() != resilience.Open {
+		t.Error("FailureIf does not decide about a permanent error")
+	}
+}
+
+// What a wrapper within refuses never reached what the circuit is about.
+func TestARefusalWithinIsNoFailure(t *testing.T) {
+	full := semaphore.NewWeighted(1)
+	_ = full.Acquire(t.Context(), 1)
+	for name, fn := range map[string]func(context.Context, int) error{
+		"Bulkhead": resilience.Bulkhead(succeeds, full, resilience.MaxWait(0)),
+		"Limit":    resilience.Limit(succeeds, rate.NewLimiter(0, 0)),
+		"Breaker":  resilience.Breaker(succeeds, opened(t)),
+	} {
+		c := resilience.NewCircuit(resilience.FailureThreshold(1))
+		_ = resilience.Breaker(fn, c)(t.Context(), 1)
+		if st := c.Stats(); st.State != resilience.Closed || st.Ignored != 1 {
+			t.Errorf("%s: %+v", name, st)
+		}
 	}
 }
 

@@ -3,11 +3,13 @@ package resilience_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"example.com/signals/resilience"
 )
@@ -84,36 +86,67 @@ func TestDedupSkipsWhatComesWhileTheFirstIsUnderWay(t *testing.T) {
 	})
 }
 
-// A call that fails after its key was pushed out must not forget the key's
-// later place.
-func TestDedupForgetsOnlyItsOwnPlace(t *testing.T) {
+// A NaN is not equal to itself: a map would keep it and never find it.
+func TestDedupKeepsNoKeyThatIsNotEqualToItself(t *testing.T) {
+	type key struct{ price float64 }
+	s := answers()
+	fn := resilience.Dedup(s.listen, func(int) key { return key{math.NaN()} }, 10)
+	var before, after runtime.MemStats
+	_ = fn(t.Context(), 1)
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 20_000 {
+		_ = fn(t.Context(), 1)
+	}
+	s.calls = nil
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 500_000 {
+		t.Errorf("20,000 calls left %d bytes behind", grown)
+	}
+	runtime.KeepAlive(fn)
+}
+
+// A key that is under way is known, however many others come meanwhile.
+func TestDedupKnowsWhatIsUnderWay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
-		first, calls := true, 0
+		var calls atomic.Int32
 		fn := resilience.Dedup(func(_ context.Context, n int) error {
-			if n != 1 {
-				return nil
-			}
-			calls++
-			if first {
-				first = false
+			if n == 1 {
+				calls.Add(1)
 				<-release
-				return errDown
 			}
 			return nil
-		}, itself, 1)
-		done := make(chan error)
-		go func() { done <- fn(t.Context(), 1) }()
+		}, itself, 2)
+		go func() { _ = fn(t.Context(), 1) }()
 		synctest.Wait()
-		_ = fn(t.Context(), 2) // pushes 1 out
-		_ = fn(t.Context(), 1) // handled
-		close(release)
-		if err := <-done; err == nil {
-			t.Error("the first call did not fail")
+		for n := range 10 {
+			_ = fn(t.Context(), n+2)
 		}
-		_ = fn(t.Context(), 1) // known
-		if calls != 2 {
-			t.Errorf("%d calls, want 2", calls)
+		_ = fn(t.Context(), 1)
+		close(release)
+		synctest.Wait()
+		_ = fn(t.Context(), 1)
+		if calls.Load() != 1 {
+			t.Errorf("%d calls, want 1", calls.Load())
+		}
+	})
+}
+
+func TestDedupForgetsAKeyWhenItsTTLIsOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := answers()
+		fn := resilience.Dedup(s.listen, itself, 10, resilience.TTL(time.Minute))
+		for _, step := range []struct {
+			wait time.Duration
+			want int
+		}{{0, 1}, {40 * second, 1}, {19 * second, 1}, {1 * second, 2}, {59 * second, 2}, {time.Hour, 3}} {
+			<-time.After(step.wait)
+			_ = fn(t.Context(), 1)
+			if s.n() != step.want {
+				t.Errorf("after another %v: %d calls, want %d", step.wait, s.n(), step.want)
+			}
 		}
 	})
 }

@@ -24,6 +24,9 @@
 //	  - [Dedup] calls once for each key.
 //	  - [DeadLetter] hands what finally failed to another signal.
 //
+// A listener of batches goes into each of them as it is; [RetryBatch] and
+// [DeadLetterBatch] know that a part of a batch may have failed.
+//
 // Give a wrapped listener a signals.Key: the function that the signal sees is
 // the wrapper's.
 //
@@ -40,7 +43,9 @@
 // *signals.PanicError. On its way a circuit counts it as a failure, Dedup
 // forgets the key, Bulkhead gives its place back, and DeadLetter hands it on;
 // Retry does not retry it. A wrapper that refuses a call returns an error, which
-// the signal counts as a failure of the listener.
+// the signal counts as a failure of the listener. No method of an error is
+// called unguarded: one that panics is a failure like any other. What counts as
+// a failure to a circuit, and what does not, is at [Breaker].
 //
 // # Contexts
 //

@@ -117,7 +117,8 @@ func ExampleDedup() {
 	payments := signals.NewSync[payment]()
 	payments.Subscribe(resilience.Dedup(book,
 		func(p payment) string { return p.ID },
-		10_000)) // ids remembered
+		10_000,                        // ids remembered
+		resilience.TTL(24*time.Hour))) // and for how long
 	// endregion
 	for _, p := range []payment{{"p1", 500}, {"p2", 700}, {"p1", 500}} {
 		payments.Emit(ctx, p)

@@ -3,6 +3,7 @@ package resilience
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"example.com/signals"
 )
@@ -10,25 +11,54 @@ import (
 // gate is a signal behind a check of each emission.
 type gate[T any] struct {
 	signals.Signal[T]
-	admit func() error // nil: the emission may go on
+	// admit returns the context that an emission goes on with, or why it may
+	// not. settle is told when it has returned; nil: nobody wants to know.
+	admit  func(ctx context.Context) (context.Context, error)
+	settle func(ctx context.Context)
+
+	refusals atomic.Uint64 // that were returned, which the signal does not hear of
+}
+
+// enter is the check. If it returns nil, leave must follow.
+func (g *gate[T]) enter(ctx context.Context) (context.Context, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return g.admit(ctx)
+}
+
+func (g *gate[T]) leave(ctx context.Context) {
+	if g.settle != nil {
+		g.settle(ctx)
+	}
+}
+
+// returned counts a refusal that the caller gets as an error.
+func (g *gate[T]) returned(err error) error {
+	g.refusals.Add(1)
+	return err
 }
 
 // Emit emits, unless the wrapper refuses: then it reports a Failure without a
 // listener, as the signal does with what it refuses itself.
 func (g *gate[T]) Emit(ctx context.Context, payload T) {
-	if err := g.admit(); err != nil {
+	on, err := g.enter(ctx)
+	if err != nil {
 		g.Refuse(ctx, payload, err)
 		return
 	}
-	g.Signal.Emit(ctx, payload)
+	defer g.leave(on)
+	g.Signal.Emit(on, payload)
 }
 
 // TryEmit emits and returns the first failure, as SyncSignal.TryEmit; an async
 // signal says whether it accepted, as Offer. If the wrapper refuses, the error says why, and no handler is called.
 func (g *gate[T]) TryEmit(ctx context.Context, payload T) error {
-	if err := g.admit(); err != nil {
-		return err
+	ctx, err := g.enter(ctx)
+	if err != nil {
+		return g.returned(err)
 	}
+	defer g.leave(ctx)
 	if s, ok := g.Signal.(interface {
 		TryEmit(ctx context.Context, payload T) error
 	}); ok {
@@ -37,13 +67,50 @@ func (g *gate[T]) TryEmit(ctx context.Context, payload T) error {
 	return g.offer(ctx, payload)
 }
 
+// TryEmitAll emits and joins the failures, as SyncSignal.TryEmitAll; an async
+// signal says whether it accepted, as Offer. If the wrapper refuses, the error says
+// why, and no handler is called.
+func (g *gate[T]) TryEmitAll(ctx context.Context, payload T) error {
+	ctx, err := g.enter(ctx)
+	if err != nil {
+		return g.returned(err)
+	}
+	defer g.leave(ctx)
+	if s, ok := g.Signal.(interface {
+		TryEmitAll(ctx context.Context, payload T) error
+	}); ok {
+		return s.TryEmitAll(ctx, payload)
+	}
+	return g.offer(ctx, payload)
+}
+
+// EmitWait emits, waits until every listener has run, and joins their
+// failures, as AsyncSignal.EmitWait; on a sync signal it is TryEmitAll. If the
+// wrapper refuses, the error says why, and no handler is called.
+func (g *gate[T]) EmitWait(ctx context.Context, payload T) error {
+	s, ok := g.Signal.(interface {
+		EmitWait(ctx context.Context, payload T) error
+	})
+	if !ok {
+		return g.TryEmitAll(ctx, payload)
+	}
+	ctx, err := g.enter(ctx)
+	if err != nil {
+		return g.returned(err)
+	}
+	defer g.leave(ctx)
+	return s.EmitWait(ctx, payload)
+}
+
 // Offer emits and says whether the emission was accepted, as AsyncSignal.Offer;
 // a sync signal always accepts, and its failures go to its handler. If the wrapper refuses, the
 // error says why, and no handler is called.
 func (g *gate[T]) Offer(ctx context.Context, payload T) error {
-	if err := g.admit(); err != nil {
-		return err
+	ctx, err := g.enter(ctx)
+	if err != nil {
+		return g.returned(err)
 	}
+	defer g.leave(ctx)
 	return g.offer(ctx, payload)
 }
 
@@ -66,7 +133,7 @@ func (g *gate[T]) Refuse(ctx context.Context, payload T, err error) {
 		s.Refuse(ctx, payload, err)
 		return
 	}
-	slog.ErrorContext(ctx, "resilience: emission refused", "err", err)
+	slog.ErrorContext(ctx, "resilience: emission refused", "err", text(err))
 }
 
 // Drain waits as the signal's Drain; a sync signal has nothing to wait for.
@@ -89,13 +156,24 @@ func (g *gate[T]) Close(ctx context.Context) error {
 	return nil
 }
 
-// Stats returns what the signal has counted, if it counts. Among the refusals is
-// each Emit that the wrapper refused; what TryEmit and Offer return is not counted.
-func (g *gate[T]) Stats() signals.SignalStats {
-	if s, ok := g.Signal.(interface{ Stats() signals.SignalStats }); ok {
-		return s.Stats()
+// Pending returns the signal's pending emissions; a sync signal has none.
+func (g *gate[T]) Pending() int {
+	if s, ok := g.Signal.(interface{ Pending() int }); ok {
+		return s.Pending()
 	}
-	return signals.SignalStats{}
+	return 0
+}
+
+// Stats returns what the signal has counted, if it counts. Among the refusals is
+// each emission that the wrapper refused; of those, the signal on its bus
+// knows the ones of Emit.
+func (g *gate[T]) Stats() signals.SignalStats {
+	var stats signals.SignalStats
+	if s, ok := g.Signal.(interface{ Stats() signals.SignalStats }); ok {
+		stats = s.Stats()
+	}
+	stats.Refusals += g.refusals.Load()
+	return stats
 }
 
 // Unwrap returns the signal within. What is emitted on it passes the wrapper by.

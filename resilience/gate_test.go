@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ import (
 type gated interface {
 	signals.Signal[int]
 	TryEmit(ctx context.Context, payload int) error
+	TryEmitAll(ctx context.Context, payload int) error
+	EmitWait(ctx context.Context, payload int) error
 	Offer(ctx context.Context, payload int) error
 	Drain(ctx context.Context) error
 	Close(ctx context.Context) error
@@ -84,8 +87,12 @@ func TestARefusedEmitIsAFailureAndARefusedTryEmitAnError(t *testing.T) {
 		if got := seen.got(); len(got) != 1 || got[0].Signal != "orders" || got[0].Listener != "" || got[0].Payload != 1 || got[0].Err.Error() != tried.Error() {
 			t.Errorf("shut: reported %+v, want the Emit alone", got)
 		}
-		if st := g.Stats(); st.Refusals != 1 {
-			t.Errorf("%d refusals are counted, want 1", st.Refusals)
+		waited, all := g.EmitWait(t.Context(), 4), g.TryEmitAll(t.Context(), 5)
+		if waited == nil || all == nil || waited.Error() != tried.Error() || s.n() != 3 || len(seen.got()) != 1 {
+			t.Errorf("shut: EmitWait %v, TryEmitAll %v, reported %v; want the reason and no report", waited, all, seen.got())
+		}
+		if st := g.Stats(); st.Refusals != 5 {
+			t.Errorf("%d refusals are counted, want 5", st.Refusals)
 		}
 	})
 }
@@ -114,6 +121,29 @@ func TestTheWrapperIsTheSignal(t *testing.T) {
 			t.Errorf("closed %t: %v", g.Stats().Closed, err)
 		}
 	})
+}
+
+func TestEmitWaitAndTryEmitAllReachTheSignal(t *testing.T) {
+	for how, emit := range map[string]func(g gated, ctx context.Context) error{
+		"EmitWait":   func(g gated, ctx context.Context) error { return g.EmitWait(ctx, 1) },
+		"TryEmitAll": func(g gated, ctx context.Context) error { return g.TryEmitAll(ctx, 1) },
+	} {
+		eachGate(t, func(t *testing.T, g gated, _ func(), _ *failures) {
+			s := answers(errDown, errDown)
+			g.Subscribe(s.listen)
+			g.Subscribe(succeeds)
+			g.Subscribe(s.listen)
+			err := emit(g, t.Context())
+			_ = g.Drain(t.Context())
+			want := 2
+			if how == "TryEmitAll" && g.Stats().Kind != signals.KindSync {
+				want = 0 // accepted
+			}
+			if got := strings.Count(fmt.Sprint(err), "down"); got != want || s.n() != 2 {
+				t.Errorf("%s: %v after %d calls, want %d failures after 2", how, err, s.n(), want)
+			}
+		})
+	}
 }
 
 func TestWrappersStack(t *testing.T) {

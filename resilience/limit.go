@@ -19,7 +19,7 @@ func Limit[T any](fn func(context.Context, T) error, limiter *rate.Limiter, opts
 	c := newWait(opts)
 	return func(ctx context.Context, payload T) error {
 		if err := c.turn(ctx, limiter); err != nil {
-			return err
+			return &refusedError{err}
 		}
 		return fn(ctx, payload)
 	}
@@ -67,7 +67,7 @@ func (w wait) turn(ctx context.Context, limiter *rate.Limiter) error {
 	}
 	if d > longest {
 		r.Cancel()
-		return fmt.Errorf("%w for another %v", ErrRateLimited, d.Round(time.Microsecond))
+		return fmt.Errorf("%w for another %v", ErrRateLimited, rounded(d))
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()

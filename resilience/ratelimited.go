@@ -24,12 +24,16 @@ var _ signals.Signal[int] = (*RateLimited[int])(nil)
 func NewRateLimited[T any](sig signals.Signal[T], limiter *rate.Limiter) *RateLimited[T] {
 	need(sig != nil, "NewRateLimited: the signal is nil")
 	need(limiter != nil, "NewRateLimited: the limiter is nil")
-	return &RateLimited[T]{limiter: limiter, gate: gate[T]{sig, func() error {
-		if limiter.Allow() {
-			return nil
-		}
-		return ErrRateLimited
-	}}}
+	r := &RateLimited[T]{limiter: limiter}
+	r.gate = gate[T]{Signal: sig, admit: r.admitNow}
+	return r
+}
+
+func (r *RateLimited[T]) admitNow(ctx context.Context) (context.Context, error) {
+	if r.limiter.Allow() {
+		return ctx, nil
+	}
+	return nil, ErrRateLimited
 }
 
 // EmitWithLimit waits until the limiter lets the emission through, then emits
@@ -40,7 +44,7 @@ func (r *RateLimited[T]) EmitWithLimit(ctx context.Context, payload T) error {
 		ctx = context.Background()
 	}
 	if err := (wait{forever}).turn(ctx, r.limiter); err != nil {
-		return err
+		return r.returned(err)
 	}
 	return r.offer(ctx, payload)
 }

@@ -3,7 +3,7 @@ package resilience
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v7"
@@ -14,12 +14,14 @@ import (
 // half. It gives up with a *RetryError after the last attempt, after
 // MaxElapsedTime, when ctx ends, or at once for an error that is Permanent or
 // turned away by RetryIf. A panic is not retried. fn is called at least once.
+//
+// When a circuit refuses, the next attempt waits until the circuit lets trials
+// through. If that is further away than the longest wait of Backoff, or the
+// circuit is forced open, Retry gives up at once: no attempt could reach what
+// is called.
 func Retry[T any](fn func(context.Context, T) error, opts ...RetryOption) func(context.Context, T) error {
 	need(fn != nil, "Retry: the listener is nil")
-	c := &retryConfig{attempts: 3, initial: 100 * time.Millisecond, max: 10 * time.Second, jitter: 0.5}
-	for _, o := range opts {
-		o(c)
-	}
+	c := newRetryConfig(opts)
 	return func(ctx context.Context, payload T) error {
 		err := fn(ctx, payload)
 		if err == nil {
@@ -29,18 +31,32 @@ func Retry[T any](fn func(context.Context, T) error, opts ...RetryOption) func(c
 	}
 }
 
+// retrying is what has come of the attempts for one payload.
+type retrying struct {
+	*retryConfig
+	ctx     context.Context
+	tries   int   // attempts, refused ones too
+	calls   int   // of the listener
+	last    error // what came of the last attempt
+	real    error // what the listener returned last, or nil
+	calling bool  // an attempt is under way
+	letter  *attempts
+}
+
 // again goes on after a first attempt that failed with err.
 func (c *retryConfig) again(ctx context.Context, err error, call func() error) error {
-	attempts := 0
+	r := &retrying{retryConfig: c, ctx: ctx, letter: attemptsIn(ctx)}
+	defer r.unwinding()
+	first := true
 	attempt := func() (struct{}, error) {
-		if attempts++; attempts > 1 {
-			countAttempt(ctx)
+		if !first {
+			r.calling = true
+			r.letter.set(0)
 			err = call()
+			r.calling = false
 		}
-		if err != nil && c.retryIf != nil && !c.retryIf(err) {
-			return struct{}{}, Permanent(err)
-		}
-		return struct{}{}, err
+		first = false
+		return struct{}{}, r.took(err)
 	}
 	_, gaveUp := backoff.Retry(ctx, attempt,
 		backoff.WithBackOff(&backoff.ExponentialBackOff{
@@ -48,17 +64,59 @@ func (c *retryConfig) again(ctx context.Context, err error, call func() error) e
 		}),
 		backoff.WithMaxTries(c.attempts),
 		backoff.WithMaxElapsedTime(c.elapsed),
-		backoff.WithNotify(func(err error, wait time.Duration) {
+		backoff.WithNotify(func(_ error, wait time.Duration) {
 			if c.onRetry != nil {
-				c.onRetry(ctx, attempts, err, wait)
+				c.onRetry(ctx, r.tries, r.last, wait)
 			}
 		}))
 	if gaveUp == nil {
 		return nil
 	}
-	failed := &RetryError{Attempts: attempts, Err: err}
-	if !ownReason(gaveUp) {
-		failed.Cause = ended(ctx)
+	return r.gaveUp(gaveUp)
+}
+
+// took notes what an attempt came to, and returns how to go on in terms of
+// package backoff, which gets to see no foreign error.
+func (r *retrying) took(err error) error {
+	if err == nil {
+		return nil
+	}
+	r.tries++
+	r.last = err
+	if n := callsOf(err); n > 0 {
+		r.calls += n
+		r.real = err
+	}
+	if IsPermanent(err) || r.retryIf != nil && !r.retryIf(err) {
+		return backoff.Permanent(errAttempt)
+	}
+	if open := as[OpenError](err); open != nil && open.State == Open {
+		if open.Forced || open.RetryAfter > r.max {
+			return backoff.Permanent(errAttempt)
+		}
+		// Not all at the same instant, and not before the circuit's clock agrees.
+		spread := time.Duration(r.jitter * rand.Float64() * float64(r.initial))
+		return backoff.RetryAfter(open.RetryAfter+spread+1, errAttempt)
+	}
+	if after := as[backoff.RetryAfterError](err); after != nil {
+		return backoff.RetryAfter(after.Duration, errAttempt)
+	}
+	return errAttempt
+}
+
+var errAttempt = errors.New("an attempt failed")
+
+// gaveUp makes the error for why package backoff has ended the attempts.
+func (r *retrying) gaveUp(why error) error {
+	failed := &RetryError{Attempts: r.calls, Err: r.last}
+	if r.real != nil {
+		failed.Err = r.real
+		if callsOf(r.last) == 0 {
+			failed.Cause = r.last
+		}
+	}
+	if !ownReason(why) {
+		failed.Cause = ended(r.ctx)
 	}
 	return failed
 }
@@ -70,88 +128,22 @@ func ownReason(gaveUp error) bool {
 	return cause == backoff.ErrPermanent || cause == backoff.ErrExhausted || cause == backoff.ErrMaxElapsedTime //nolint:errorlint // the context's cause may wrap one
 }
 
-// Permanent marks err as one that a retry cannot mend: Retry gives up at once.
-// It is the Permanent of github.com/cenkalti/backoff/v7. Permanent(nil) is nil.
+// unwinding tells a DeadLetter around of the attempts, if a panic or
+// runtime.Goexit in one ends them all.
+func (r *retrying) unwinding() {
+	if r.calling {
+		r.letter.set(r.calls + r.letter.get())
+	}
+}
+
+// Permanent marks err as one that a retry cannot mend: Retry gives up at once,
+// and to a circuit it is an answer, no failure. It is the Permanent of
+// github.com/cenkalti/backoff/v7. Permanent(nil) is nil.
 func Permanent(err error) error { return backoff.Permanent(err) }
 
 // IsPermanent reports whether err is marked by Permanent.
-func IsPermanent(err error) bool { return errors.Is(err, backoff.ErrPermanent) }
+func IsPermanent(err error) bool { return is(err, backoff.ErrPermanent) }
 
 // RetryAfter says how long Retry must wait before the next attempt, as the
 // Retry-After of an HTTP response does, in place of its backoff.
 func RetryAfter(err error, wait time.Duration) error { return backoff.RetryAfter(wait, err) }
-
-// RetryOption configures Retry.
-type RetryOption func(*retryConfig)
-
-type retryConfig struct {
-	attempts     uint
-	initial, max time.Duration
-	jitter       float64
-	elapsed      time.Duration
-	retryIf      func(error) bool
-	onRetry      func(ctx context.Context, attempt int, err error, wait time.Duration)
-}
-
-// MaxAttempts bounds the calls of the listener for one payload, the first one
-// included.
-func MaxAttempts(n int) RetryOption {
-	need(n > 0, "MaxAttempts(%d): want 1 or more", n)
-	return func(c *retryConfig) { c.attempts = uint(n) }
-}
-
-// Backoff sets the first wait and the longest one; in between each is twice
-// the last. Equal ones make a constant wait.
-func Backoff(initial, longest time.Duration) RetryOption {
-	need(initial > 0 && longest >= initial, "Backoff(%v, %v): want positive waits, the second not shorter", initial, longest)
-	return func(c *retryConfig) { c.initial, c.max = initial, longest }
-}
-
-// Jitter varies each wait at random by up to that part of it, 0 to 1, so that
-// listeners that failed together do not come back together.
-func Jitter(part float64) RetryOption {
-	need(part >= 0 && part <= 1, "Jitter(%v): want 0 to 1", part)
-	return func(c *retryConfig) { c.jitter = part }
-}
-
-// MaxElapsedTime gives up rather than begin a wait that would end later than d
-// after the first attempt returned. It interrupts no attempt.
-func MaxElapsedTime(d time.Duration) RetryOption {
-	need(d > 0, "MaxElapsedTime(%v): want a positive duration", d)
-	return func(c *retryConfig) { c.elapsed = d }
-}
-
-// RetryIf retries only errors for which retry returns true.
-func RetryIf(retry func(error) bool) RetryOption {
-	need(retry != nil, "RetryIf(nil): give a function or leave the option out")
-	return func(c *retryConfig) { c.retryIf = retry }
-}
-
-// OnRetry calls fn before each wait with the number of attempts so far, the
-// error of the last one, and the wait.
-func OnRetry(fn func(ctx context.Context, attempt int, err error, wait time.Duration)) RetryOption {
-	need(fn != nil, "OnRetry(nil): give a function or leave the option out")
-	return func(c *retryConfig) { c.onRetry = fn }
-}
-
-// attempts is the context of a call in DeadLetter: it counts the attempts that
-// a Retry within makes, also when a panic ends them.
-type attempts struct {
-	context.Context
-	again atomic.Int32 // attempts after the first; a listener may have goroutines
-}
-
-type attemptsKey struct{}
-
-func (a *attempts) Value(key any) any {
-	if _, ok := key.(attemptsKey); ok {
-		return a
-	}
-	return a.Context.Value(key)
-}
-
-func countAttempt(ctx context.Context) {
-	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
-		a.again.Add(1)
-	}
-}

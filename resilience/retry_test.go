@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,6 +151,52 @@ func TestRetryAfterReplacesTheBackoff(t *testing.T) {
 			t.Errorf("%v after %v, want success after a minute", err, s.calls[1].Sub(s.calls[0]))
 		}
 	})
+}
+
+// An attempt at an open circuit reaches nobody: Retry waits until the circuit
+// lets trials through, and counts calls only.
+func TestRetryWaitsForAnOpenCircuit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := opened(t, resilience.OpenFor(5*second))
+		s := answers(nil)
+		begun := time.Now()
+		err := resilience.Retry(resilience.Breaker(s.listen, c), resilience.Jitter(0))(t.Context(), 1)
+		if took := time.Since(begun); err != nil || s.n() != 1 || took < 5*second || took > 6*second {
+			t.Errorf("%v, %d calls after %v; want success after 5s", err, s.n(), took)
+		}
+	})
+}
+
+func TestRetryGivesUpOnACircuitThatStaysOpenTooLong(t *testing.T) {
+	for name, refuse := range map[string]func(c *resilience.Circuit){
+		"open for longer than the longest wait": func(c *resilience.Circuit) { _ = resilience.Breaker(fails, c)(t.Context(), 1) },
+		"forced open":                           (*resilience.Circuit).ForceOpen,
+	} {
+		bubble(t, func(t *testing.T) {
+			c := resilience.NewCircuit(resilience.FailureThreshold(1), resilience.CircuitName("gateway"))
+			s := answers(errDown)
+			fn := resilience.Retry(func(ctx context.Context, n int) error {
+				err := resilience.Breaker(s.listen, c)(ctx, n)
+				if s.n() == 1 {
+					refuse(c)
+				}
+				return err
+			}, resilience.MaxAttempts(9))
+			begun := time.Now()
+			err := fn(t.Context(), 1)
+			var gaveUp *resilience.RetryError
+			if !errors.As(err, &gaveUp) || gaveUp.Attempts != 1 || gaveUp.Err != errDown || !errors.Is(gaveUp.Cause, resilience.ErrOpen) || time.Since(begun) > second { //nolint:errorlint // this very one
+				t.Errorf("%s: %#v after %v; want 1 attempt, the listener's error, and the refusal as the cause, at once", name, gaveUp, time.Since(begun))
+			}
+			err = fn(t.Context(), 1)
+			if !errors.As(err, &gaveUp) || gaveUp.Attempts != 0 || !errors.Is(gaveUp.Err, resilience.ErrOpen) || gaveUp.Cause != nil || s.n() != 1 {
+				t.Errorf("%s: %#v; want no attempt, and the refusal", name, gaveUp)
+			}
+			if got, want := err.Error(), "resilience: gave up without a call: resilience: circuit "; !strings.HasPrefix(got, want) {
+				t.Errorf("text %q, want %q...", got, want)
+			}
+		})
+	}
 }
 
 func TestMaxElapsedTimeBeginsNoWaitThatEndsTooLate(t *testing.T) {

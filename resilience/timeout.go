@@ -2,7 +2,6 @@ package resilience
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -23,7 +22,7 @@ func Timeout[T any](fn func(context.Context, T) error, d time.Duration) func(con
 		ctx, cancel := context.WithTimeoutCause(ctx, d, cause)
 		defer cancel()
 		err := fn(ctx, payload)
-		if err != nil && errors.Is(context.Cause(ctx), cause) {
+		if err != nil && context.Cause(ctx) == error(cause) {
 			return &TimeoutError{After: d, Err: err}
 		}
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -203,13 +204,10 @@ func list[T any](payloads []T) string {
 func render[T any](lines []line[T]) string {
 	more := max(0, len(lines)-maxLines)
 	lines = lines[:len(lines)-more]
-	show := describe[T]
-	if ambiguous(lines) {
-		show = describeExactly[T]
-	}
+	texts := describeAll(lines)
 	var b strings.Builder
-	for _, l := range lines {
-		fmt.Fprintf(&b, "\n  %c [%d] %s", l.mark, l.index, show(l.value))
+	for i, l := range lines {
+		fmt.Fprintf(&b, "\n  %c [%d] %s", l.mark, l.index, texts[i])
 	}
 	if more > 0 {
 		fmt.Fprintf(&b, "\n    and %d more", more)
@@ -217,23 +215,50 @@ func render[T any](lines []line[T]) string {
 	return b.String()
 }
 
-// ambiguous reports whether two different payloads read the same, as 1 and
-// int64(1) in an interface do, or a nil slice and an empty one.
-func ambiguous[T any](lines []line[T]) bool {
-	wanted := make(map[string]bool)
-	for _, l := range lines {
-		if l.mark == '-' {
-			wanted[describe(l.value)] = true
+// describeAll prints the payloads of the lines. If one that came reads like one
+// that was wanted, as 1 and int64(1) in an interface do, or a nil slice and an
+// empty one, it prints them in Go's syntax; where that would be long or no help,
+// it says how they differ.
+func describeAll[T any](lines []line[T]) []string {
+	texts, whole := make([]string, len(lines)), make([]bool, len(lines))
+	wanted := make(map[string]int) // text to index in lines
+	for i, l := range lines {
+		if texts[i], whole[i] = describe(l.value); l.mark == '-' {
+			wanted[texts[i]] = i
 		}
 	}
-	return slices.ContainsFunc(lines, func(l line[T]) bool { return l.mark == '+' && wanted[describe(l.value)] })
+	var (
+		ambiguous = make(map[int]int) // a '+' line to the '-' line that it reads like
+		exact     = true
+	)
+	for i, l := range lines {
+		if j, ok := wanted[texts[i]]; ok && l.mark == '+' {
+			ambiguous[i] = j
+			exact = exact && whole[i] && whole[j] && apart(describeExactly(l.value), describeExactly(lines[j].value))
+		}
+	}
+	switch {
+	case len(ambiguous) == 0:
+	case exact:
+		for i, l := range lines {
+			if whole[i] {
+				texts[i], _ = abbreviated(describeExactly(l.value))
+			}
+		}
+	default:
+		for i, j := range ambiguous {
+			if how := difference(lines[i].value, lines[j].value); how != "" {
+				texts[i] += "\n      unlike [" + strconv.Itoa(lines[j].index) + "]: " + how
+			}
+		}
+	}
+	return texts
 }
 
-func describe[T any](v T) string {
-	if reflect.ValueOf(v).Kind() == reflect.String {
-		return fmt.Sprintf("%q", any(v))
-	}
-	return fmt.Sprintf("%+v", v)
+// apart reports whether two texts in Go's syntax show at a glance that they differ.
+func apart(a, b string) bool {
+	const glance = 40
+	return a != b && len(a) <= glance && len(b) <= glance
 }
 
 func describeExactly[T any](v T) string {

@@ -115,7 +115,8 @@ func TestUnorderedShowsTheDifference(t *testing.T) {
 		{"not a number", []float64{math.NaN()}, []float64{math.NaN()},
 			`1 payload came, not the 1 wanted in any order (- missing, + not wanted):
   - [0] NaN
-  + [0] NaN`},
+  + [0] NaN
+      unlike [0]: it is NaN, not NaN, and NaN is equal to nothing`},
 	})
 }
 

@@ -29,6 +29,13 @@
 // nothing away from the next one, and the outcome does not depend on how many
 // payloads happened to come together.
 //
+// # Messages
+//
+// A message names the signal, if it has a name, and shows what came beside what
+// was wanted: pointers are followed, cycles and long texts cut. Payloads that
+// read alike and are not equal, by the rules of reflect.DeepEqual, are shown with
+// what makes them differ.
+//
 // # Contexts
 //
 // A wait ends with its context. If that has no deadline, as t.Context() has

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ const patience = 30 * time.Second
 // the goroutine of the test, like [testing.TB.FailNow]. The other methods
 // mark it as failed and go on, and may be called from anywhere.
 type Recorder[T any] struct {
-	tb testing.TB
+	tb  testing.TB
+	src signals.Source[T]
 
 	mu   sync.Mutex
 	got  []T           // guarded by mu; only ever appended to
@@ -32,16 +34,30 @@ type Recorder[T any] struct {
 // that is closed already ends the test.
 func Record[T any](tb testing.TB, src signals.Source[T]) *Recorder[T] {
 	tb.Helper()
-	r := &Recorder[T]{tb: tb}
+	r := &Recorder[T]{tb: tb, src: src}
 	sub, err := src.TrySubscribe(func(_ context.Context, payload T) error {
 		r.add(payload)
 		return nil
 	})
 	if err != nil {
-		tb.Fatalf("signalstest: nothing to record: %v", err)
+		tb.Fatalf("signalstest: nothing to record: %v", err) // names the signal
 	}
 	tb.Cleanup(sub.Unsubscribe)
 	return r
+}
+
+// name begins a message with the name that the signal was given. One without a
+// name is called by the line of the test that the message has anyway.
+func (r *Recorder[T]) name() string {
+	s, ok := r.src.(interface{ Stats() signals.SignalStats })
+	if !ok {
+		return ""
+	}
+	info := s.Stats().SignalInfo
+	if info.Name == "" || strings.HasPrefix(info.Name, info.Payload+"@") {
+		return ""
+	}
+	return fmt.Sprintf("%q: ", info.Name)
 }
 
 func (r *Recorder[T]) add(payload T) {
@@ -81,7 +97,7 @@ func (r *Recorder[T]) Wait(ctx context.Context, n int) []T {
 	}
 	got, why := r.waitFor(ctx, func(got []T) bool { return len(got) == n })
 	if why != "" {
-		r.tb.Fatalf("signalstest: %d of %d payloads had come when %s:%s", len(got), n, why, list(got))
+		r.tb.Fatalf("signalstest: %s%d of %d payloads had come when %s:%s", r.name(), len(got), n, why, list(got))
 	}
 	return got
 }
@@ -98,7 +114,7 @@ func (r *Recorder[T]) WaitFor(ctx context.Context, cond func(got []T) bool) []T 
 	r.tb.Helper()
 	got, why := r.waitFor(ctx, cond)
 	if why != "" {
-		r.tb.Fatalf("signalstest: none of %d payloads had met the condition when %s:%s", len(got), why, list(got))
+		r.tb.Fatalf("signalstest: %snone of %d payloads had met the condition when %s:%s", r.name(), len(got), why, list(got))
 	}
 	return got
 }
@@ -142,7 +158,7 @@ func (r *Recorder[T]) waitFor(ctx context.Context, cond func(got []T) bool) (got
 func (r *Recorder[T]) Ordered(want ...T) {
 	r.tb.Helper()
 	if diff := diffOrdered(r.Got(), want); diff != "" {
-		r.tb.Errorf("signalstest: %s", diff)
+		r.tb.Errorf("signalstest: %s%s", r.name(), diff)
 	}
 }
 
@@ -152,7 +168,7 @@ func (r *Recorder[T]) Ordered(want ...T) {
 func (r *Recorder[T]) Unordered(want ...T) {
 	r.tb.Helper()
 	if diff := diffUnordered(r.Got(), want); diff != "" {
-		r.tb.Errorf("signalstest: %s", diff)
+		r.tb.Errorf("signalstest: %s%s", r.name(), diff)
 	}
 }
 
@@ -168,6 +184,6 @@ func (r *Recorder[T]) Quiet(d time.Duration) {
 	case <-timer.C:
 	}
 	if came, _ := r.after(len(before)); len(came) > 0 {
-		r.tb.Errorf("signalstest: not quiet for %v: %s came:%s", d, count(len(came)), list(came))
+		r.tb.Errorf("signalstest: %snot quiet for %v: %s came:%s", r.name(), d, count(len(came)), list(came))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -201,6 +202,43 @@ func TestInterruptedReplay(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != shop.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") ||
 		!strings.Contains(out.String(), "nothing lost: 1 orders") {
 		t.Errorf("exit code %d, stderr %q, stdout %q", code, errs.String(), out.String())
+	}
+}
+
+// A first SIGTERM ends a replay that waits for the first bytes of its input.
+func TestInterruptedBeforeTheFirstByte(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skipf("no named pipes here: %v", err)
+	}
+	cmd := program(t, "-replay", pipe)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Once somebody reads the pipe it can be opened for writing, and the program has
+	// long set up its handling of signals. Nothing is ever written.
+	var silent int
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		var err error
+		if silent, err = syscall.Open(pipe, syscall.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.ENXIO) || time.Now().After(deadline) {
+			t.Fatalf("nobody reads the pipe: %v", err)
+		}
+		runtime.Gosched()
+	}
+	defer syscall.Close(silent)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	_ = cmd.Wait() // the exit code is looked at next
+	if code := cmd.ProcessState.ExitCode(); code != shop.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d, stderr %q", code, errs.String())
 	}
 }
 
@@ -413,7 +451,9 @@ func TestReplayOfTheRealFile(t *testing.T) {
 		t.Skip("-short")
 	}
 	got := finished(t, program(t, "-replay", realFile(t)))
-	if got.code != shop.ExitOK || got.stderr != "" {
+	// On a busy machine the library may warn that a listener is slow.
+	stderr := regexp.MustCompile(`(?m)^.*level=WARN msg="signals: slow listener".*\n`).ReplaceAllString(got.stderr, "")
+	if got.code != shop.ExitOK || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
 	for name, want := range map[string]string{

@@ -153,7 +153,7 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
 		Notice:  func(text string) { screen.Printf("%s", text) },
 	})
-	stopHTTP := NewAPI(s).Serve(listener)
+	stopHTTP := NewAPI(s, hostOf(opts.http)).Serve(listener)
 	url := "http://" + dialable(listener.Addr())
 	screen.Printf("The shop is open. Its signals at work: %s/", url)
 	var chaos *Chaos
@@ -162,7 +162,7 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 		screen.Printf("Chaos: %s/signals/diagnosis finds a listener that is stuck and one that is slow.", url)
 	}
 	screen.Printf("Order something:\n")
-	screen.Printf("  curl -s %s/orders -d '%s'", url,
+	screen.Printf("  curl -s %s/orders -H 'Content-Type: application/json' -d '%s'", url,
 		`{"country":"France","card":"4242424242424242","lines":[{"stock_code":"85123A","quantity":2}]}`)
 	screen.Printf("  curl -s %s/stats\n", url)
 
@@ -202,9 +202,13 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 // do not go to the gateway: what is in the books was paid long ago, and 20,000
 // requests would take longer than all the rest.
 func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Writer) (int, error) {
-	in, err := OpenInput(opts.replay)
-	if err != nil {
+	in, err := openUnless(ctx, opts.replay)
+	switch {
+	case err != nil:
 		return 0, err
+	case in == nil:
+		fmt.Fprintln(stderr, "shop: interrupted; nothing has been read")
+		return ExitInterrupted, nil
 	}
 	defer in.Close()
 	s := New(Config{
@@ -236,12 +240,44 @@ func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Wri
 	return ExitOK, nil
 }
 
+// openUnless opens the input, or returns nil when ctx ends first: a named pipe
+// cannot be opened before somebody writes to it.
+func openUnless(ctx context.Context, name string) (*Input, error) {
+	if name == "-" {
+		return OpenInput(name)
+	}
+	type result struct {
+		in  *Input
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		in, err := OpenInput(name)
+		opened <- result{in, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.in, r.err
+	case <-ctx.Done():
+		return nil, nil //nolint:nilnil // neither
+	}
+}
+
 // closing calls f with a context of its own: the one that Ctrl-C has ended
 // would leave no time to finish.
 func closing(within time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	return f(ctx)
+}
+
+// hostOf is the host of an address, by which the user has called the shop.
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // dialable is an address that a client on this machine can use: a server on

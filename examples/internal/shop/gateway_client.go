@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,33 +71,20 @@ func newGatewayClient(base string, p patience, dead signals.Signal[letter], chan
 	circuit := resilience.NewCircuit(
 		resilience.CircuitName("gateway"),
 		resilience.OpenFor(p.openFor),
-		resilience.FailureIf(func(err error) bool { return !resilience.IsPermanent(err) }),
 		resilience.StateChangesTo(changes))
-	longest := 10 * p.wait
+	longest := max(10*p.wait, p.openFor) // a circuit that is open for longer ends the attempts
 	count := resilience.OnRetry(func(context.Context, int, error, time.Duration) { c.repeated.Add(1) })
 
 	c.guard = resilience.DeadLetter(
 		resilience.Retry(
-			untilTrial(resilience.Breaker(
+			resilience.Breaker(
 				resilience.Timeout(c.send, p.answer),
-				circuit)),
+				circuit),
 			resilience.MaxAttempts(chargeAttempts), resilience.Backoff(p.wait, longest), count),
 		dead)
 	c.again = resilience.Retry(resilience.Timeout(c.send, p.answer),
 		resilience.MaxAttempts(settleAttempts), resilience.Backoff(p.wait, 5*longest), count)
 	return c
-}
-
-// untilTrial makes a retry wait until an open circuit lets calls through
-// again, so that it does not spend its attempts on refusals.
-func untilTrial[T any](fn func(context.Context, T) error) func(context.Context, T) error {
-	return func(ctx context.Context, v T) error {
-		err := fn(ctx, v)
-		if open, ok := errors.AsType[*resilience.OpenError](err); ok && open.RetryAfter > 0 {
-			return resilience.RetryAfter(err, open.RetryAfter)
-		}
-		return err
-	}
 }
 
 // Charge implements Payment.

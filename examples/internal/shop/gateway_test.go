@@ -114,10 +114,13 @@ func TestHopelessPaymentIsGivenUpAndSettled(t *testing.T) {
 	s := withGateway(t, g, hurry)
 	_, err := s.Place(t.Context(), order(id))
 	var gave *resilience.RetryError
-	if !errors.Is(err, ErrPaymentUnavailable) || !errors.As(err, &gave) || gave.Attempts != chargeAttempts {
+	if !errors.Is(err, ErrPaymentUnavailable) || !errors.As(err, &gave) || gave.Attempts < 5 || gave.Attempts > chargeAttempts { // some are refused by the circuit
 		t.Fatalf("got %v", err)
 	}
 	closed(t, s)
+	if all := g.Counts().Requests; all <= gave.Attempts {
+		t.Errorf("%d requests, calling off included, of which %d attempts", all, gave.Attempts)
+	}
 	c := s.PaymentCounts()
 	if c.Dead != 1 || c.Settled != 1 || c.Opened == 0 || s.Journal.Count("payment.settled") != 1 {
 		t.Errorf("%+v; want one dead letter, settled, and a circuit that opened", c)

@@ -18,6 +18,7 @@ type API struct {
 	next   atomic.Int64 // number of the last order that came this way
 	opened time.Time
 	mux    *http.ServeMux
+	guard  *guard
 	insp   *inspector.Inspector
 }
 
@@ -25,9 +26,10 @@ type API struct {
 // printer of the story needs.
 const stuckAfter = 5 * time.Second
 
-// NewAPI serves s.
-func NewAPI(s *Shop) *API {
-	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux()}
+// NewAPI serves s to those who call it by an IP address, by localhost, or by
+// one of the hosts.
+func NewAPI(s *Shop, hosts ...string) *API {
+	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux(), guard: newGuard(hosts)}
 	a.insp = inspector.New(s.Signals.Bus, inspector.Title("Gift shop"), inspector.StuckAfter(stuckAfter),
 		// Not order.placed: those still have a card.
 		inspector.Payloads(20, "order.accepted", "order.cancelled", "health.checked", "audit"))
@@ -52,7 +54,13 @@ func NewAPI(s *Shop) *API {
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if status, problem := a.guard.check(r); problem != nil {
+		reply(w, status, problem)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
 
 // What goes over the wire.
 type (
@@ -72,14 +80,14 @@ type (
 		Customer string      `json:"customer,omitempty"`
 		Country  string      `json:"country"`
 		Lines    []lineReply `json:"lines"`
-		Total    Money       `json:"total"`
+		Total    amount      `json:"total"`
 		Receipt  string      `json:"receipt"`
 	}
 	lineReply struct {
 		StockCode   string `json:"stock_code"`
 		Description string `json:"description"`
 		Quantity    int64  `json:"quantity"`
-		Price       Money  `json:"price"`
+		Price       amount `json:"price"`
 	}
 	apiError struct {
 		Error string `json:"error"`
@@ -136,7 +144,9 @@ func (a *API) deleteOrder(w http.ResponseWriter, r *http.Request) {
 	a.getOrder(w, r)
 }
 
-// fail says what went wrong in terms of the request.
+// fail says what went wrong in terms of the request. The client gets the text
+// of the cause alone: that of the chain around it, with the names of steps and signals, is
+// for the log.
 func (a *API) fail(w http.ResponseWriter, err error, o *Order) {
 	var (
 		field    *FieldError
@@ -146,21 +156,31 @@ func (a *API) fail(w http.ResponseWriter, err error, o *Order) {
 	switch {
 	case errors.As(err, &field):
 		reply(w, http.StatusBadRequest, apiError{field.Error(), field.Field})
+		return
 	case errors.As(err, &stock):
 		reply(w, http.StatusConflict, apiError{stock.Error(), lineOf(o, stock.Code)})
+		return
 	case errors.As(err, &declined):
 		reply(w, http.StatusPaymentRequired, apiError{declined.Error(), "card"})
-	case errors.Is(err, ErrUnknownOrder):
-		reply(w, http.StatusNotFound, apiError{err.Error(), "id"})
-	case errors.Is(err, ErrAlreadyCancelled):
-		reply(w, http.StatusConflict, apiError{err.Error(), "id"})
-	case errors.Is(err, ErrPaymentUnavailable):
-		reply(w, http.StatusBadGateway, apiError{Error: err.Error()})
-	case errors.Is(err, ErrClosed):
-		reply(w, http.StatusServiceUnavailable, apiError{Error: err.Error()})
-	default:
-		reply(w, http.StatusInternalServerError, apiError{Error: err.Error()})
+		return
 	}
+	for _, known := range []struct {
+		err    error
+		status int
+		field  string
+	}{
+		{ErrUnknownOrder, http.StatusNotFound, "id"},
+		{ErrAlreadyCancelled, http.StatusConflict, "id"},
+		{ErrPaymentUnavailable, http.StatusBadGateway, ""},
+		{ErrClosed, http.StatusServiceUnavailable, ""},
+	} {
+		if errors.Is(err, known.err) {
+			reply(w, known.status, apiError{known.err.Error(), known.field})
+			return
+		}
+	}
+	a.shop.notice("request failed: %v", err)
+	reply(w, http.StatusInternalServerError, apiError{Error: "the shop could not do this; it has been told why"})
 }
 
 // lineOf names the quantity of the last line with that stock code: the one
@@ -179,17 +199,18 @@ func lineOf(o *Order, code string) string {
 
 func newOrderReply(o Order, status string) orderReply {
 	r := orderReply{
-		ID: o.ID, Status: status, Customer: o.Customer, Country: o.Country, Total: o.Total(), Receipt: o.Receipt,
+		ID: o.ID, Status: status, Customer: o.Customer, Country: o.Country, Total: amount{o.Total()}, Receipt: o.Receipt,
 		Lines: make([]lineReply, len(o.Lines)),
 	}
 	for i, l := range o.Lines {
-		r.Lines[i] = lineReply{l.Code, l.Description, l.Quantity, l.Price}
+		r.Lines[i] = lineReply{l.Code, l.Description, l.Quantity, amount{l.Price}}
 	}
 	return r
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

@@ -10,7 +10,7 @@ type (
 	statsReply struct {
 		UptimeSeconds float64            `json:"uptime_seconds"`
 		Orders        ordersReply        `json:"orders"`
-		Revenue       Money              `json:"revenue"`
+		Revenue       amount             `json:"revenue"`
 		Payments      PaymentCounts      `json:"payments"`
 		Services      map[string]string  `json:"services"` // ok, or the problem
 		Metrics       map[string]float64 `json:"metrics"`
@@ -58,7 +58,7 @@ func (a *API) getStats(w http.ResponseWriter, _ *http.Request) {
 			Accepted: s.Orders(), Generated: s.Accepted(FromGenerator), Clients: s.Accepted(FromAPI),
 			Refused: s.Refused(), Cancelled: s.Cancellations(),
 		},
-		Revenue:  s.Books.Totals().Revenue,
+		Revenue:  amount{s.Books.Totals().Revenue},
 		Payments: s.PaymentCounts(),
 		Services: map[string]string{},
 		Metrics:  s.Gauges.Values(),

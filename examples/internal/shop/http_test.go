@@ -18,7 +18,9 @@ const goodOrder = `{"customer":"12346","country":"France","card":"42424242424242
 func call(t testing.TB, h http.Handler, method, path, body string) (status int, reply map[string]any, header http.Header) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost:8080"+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	h.ServeHTTP(w, r)
 	if got := w.Header().Get("Content-Type"); got != "application/json" {
 		t.Errorf("%s %s: %s", method, path, got)
 	}
@@ -32,7 +34,7 @@ func TestOrderOverHTTP(t *testing.T) {
 	s := opened(t, nil)
 	api := NewAPI(s)
 	status, reply, header := call(t, api, "POST", "/orders", goodOrder)
-	if status != http.StatusCreated || reply["status"] != "accepted" || reply["total"] != "5.1" || reply["receipt"] == "" {
+	if status != http.StatusCreated || reply["status"] != "accepted" || reply["total"] != "5.10" || reply["receipt"] == "" {
 		t.Fatalf("POST: %d %v", status, reply)
 	}
 	path := header.Get("Location")
@@ -55,7 +57,7 @@ func TestOrderOverHTTP(t *testing.T) {
 	closed(t, s)
 	status, reply, _ = call(t, api, "GET", "/stats", "")
 	orders, _ := reply["orders"].(map[string]any)
-	if status != 200 || orders["accepted"] != 1.0 || orders["clients"] != 1.0 || orders["cancelled"] != 1.0 || reply["revenue"] != "0" {
+	if status != 200 || orders["accepted"] != 1.0 || orders["clients"] != 1.0 || orders["cancelled"] != 1.0 || reply["revenue"] != "0.00" {
 		t.Errorf("GET /stats: %d %v", status, reply)
 	}
 	if list, _ := reply["signals"].([]any); len(list) != 11 {
@@ -126,11 +128,50 @@ func TestWrongAddressIsSaidInJSON(t *testing.T) {
 		{"GET", "/orders", 405}, {"PUT", "/orders/1", 405}, {"POST", "/stats", 405},
 	} {
 		status, reply, header := call(t, api, c.method, c.path, "")
-		if status != c.status || reply["error"] == "" {
+		if text := fmt.Sprint(reply["error"]); status != c.status || text == "" || strings.Contains(text, "signals:") || strings.Contains(text, "listener") {
 			t.Errorf("%s %s: %d %v, want %d", c.method, c.path, status, reply, c.status)
 		}
 		if c.status == 405 && header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow", c.method, c.path)
+		}
+	}
+}
+
+// A page of another site, open in a browser on this machine, can send requests
+// here. None may order or cancel anything.
+func TestAnotherSitesPageCannotOrder(t *testing.T) {
+	s := opened(t, nil)
+	api := NewAPI(s, "shop.example")
+	if _, err := s.Place(t.Context(), order("1")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		method, url string
+		header      map[string]string
+		status      int
+	}{
+		"a text, as a page may send unasked": {"POST", "http://localhost/orders", map[string]string{"Content-Type": "text/plain"}, 415},
+		"a form":                             {"POST", "http://localhost/orders", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, 415},
+		"no type at all":                     {"POST", "http://localhost/orders", nil, 415},
+		"JSON from elsewhere":                {"POST", "http://localhost/orders", map[string]string{"Content-Type": "application/json", "Sec-Fetch-Site": "cross-site"}, 403},
+		"an old browser":                     {"POST", "http://localhost/orders", map[string]string{"Content-Type": "application/json", "Origin": "https://evil.example"}, 403},
+		"a cancellation":                     {"DELETE", "http://localhost/orders/1", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		"a name that leads here":             {"POST", "http://evil.example/orders", map[string]string{"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}, 403},
+		"a name that leads here, reading":    {"GET", "http://evil.example/orders/1", nil, 403},
+		"our own page":                       {"POST", "http://localhost/orders", map[string]string{"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}, 201},
+		"our own page, by name":              {"POST", "http://Shop.Example:8080/orders", map[string]string{"Content-Type": "application/json; charset=utf-8", "Origin": "http://Shop.Example:8080"}, 201},
+		"a program":                          {"POST", "http://[::1]:8080/orders", map[string]string{"Content-Type": "application/json"}, 201},
+		"another machine":                    {"POST", "http://192.0.2.7/orders", map[string]string{"Content-Type": "application/json"}, 201},
+	} {
+		before := s.Orders()
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.url, strings.NewReader(goodOrder))
+		for k, v := range c.header {
+			r.Header.Set(k, v)
+		}
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		if w.Code != c.status || (s.Orders() > before) != (c.status == 201) || s.Cancellations() > 0 {
+			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)
 		}
 	}
 }
@@ -162,7 +203,7 @@ func TestInspectorAndMetricsAreMounted(t *testing.T) {
 		t.Errorf("/metrics: %d %s", w.Code, w.Body)
 	}
 	w := httptest.NewRecorder()
-	api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/signals/", http.NoBody))
+	api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/signals/", http.NoBody))
 	if w.Code != http.StatusForbidden {
 		t.Errorf("/signals/ from elsewhere: %d", w.Code)
 	}

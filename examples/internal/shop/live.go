@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,10 +105,7 @@ func expected(err error) bool {
 }
 
 func (l *Live) line(n int, orders, more int64) {
-	lag := "0"
-	if listeners := l.Shop.departments(); busy(listeners) > 0 {
-		lag = lags(listeners)
-	}
+	lag := l.Shop.waiting()
 	l.Screen.Printf("%s  %s orders (+%d)  %d cancelled  %d refused  revenue %s  chain p99 %s  lag %s",
 		clock(n), group(fmt.Sprint(orders)), more, l.Shop.Cancellations(), l.Shop.Refused(),
 		FormatMoney(l.Shop.Books.Totals().Revenue, 2), short(l.Shop.Chain.Percentiles().P99), lag)
@@ -171,6 +170,50 @@ func (l *Live) showSlow(n int) {
 	slow, others := slowest(l.Shop.departments())
 	l.Screen.Printf("%s  story: slow listener %q of order.accepted (%s, registered at %s) has a lag of %d; the others: %s",
 		clock(n), slow.Key, slow.Listener, slow.Site, slow.Lag, lags(others))
+}
+
+// waiting says for whom something waits: for each of the departments, if one is
+// behind, and for whoever else is, such as a listener of Chaos.
+func (s *Shop) waiting() string {
+	look := func() map[string]int {
+		behind := make(map[string]int)
+		for _, st := range s.Signals.Stats() {
+			for i, l := range st.Listeners {
+				switch {
+				case l.Lag == 0 || st.Name == "order.accepted" && i < departments:
+				case st.Name == "order.accepted":
+					behind[l.Key] = l.Lag
+				default:
+					behind[st.Name+"/"+l.Key] = l.Lag
+				}
+			}
+		}
+		return behind
+	}
+	var parts []string
+	if listeners := s.departments(); busy(listeners) > 0 {
+		parts = append(parts, lags(listeners))
+	}
+	others := look()
+	for range 3 { // as of the departments, the lowest of a few looks
+		if len(others) == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+		now := look()
+		for name, lag := range others {
+			if others[name] = min(lag, now[name]); others[name] == 0 {
+				delete(others, name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		parts = append(parts, fmt.Sprintf("%s %s", name, group(fmt.Sprint(others[name]))))
+	}
+	if len(parts) == 0 {
+		return "0"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // departments are the listeners of order.accepted. An emission that was made

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/signals"
 )
 
 // runLive runs a live shop in the bubble's time and returns what it said.
@@ -89,6 +91,30 @@ func TestSameSeedSameOrders(t *testing.T) {
 	if first == other {
 		t.Error("another seed gives the same orders")
 	}
+}
+
+// The line a second tells of whatever waits, for whomever.
+func TestTheLineTellsOfAListenerThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := opened(t, func(c *Config) { c.Stock = EndlessStock() })
+		if lag := s.waiting(); lag != "0" {
+			t.Errorf("lag %s before the first order", lag)
+		}
+		chaos := StartChaos(s)
+		defer chaos.Release()
+		release := make(chan struct{})
+		defer close(release)
+		s.Signals.Audit.Subscribe(func(context.Context, AuditEntry) error { <-release; return nil }, signals.Key("copy"))
+		for n := range 1200 {
+			if _, err := s.Place(t.Context(), order(fmt.Sprint(n+1))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if lag := s.waiting(); !strings.Contains(lag, "fraud-check 1,00") || !strings.Contains(lag, "audit/copy 1,200") || strings.Contains(lag, "inventory") {
+			t.Errorf("lag %s; want that of fraud-check and of audit/copy", lag)
+		}
+	})
 }
 
 func TestShopWithAnAudienceStaysOpen(t *testing.T) {

@@ -75,6 +75,7 @@ func (c *customers) call(t *testing.T, method, path, body string, into *orderRep
 		t.Error(err)
 		return 0
 	}
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
 		t.Error(err)
@@ -171,13 +172,13 @@ func TestEveryTotalAgreesUnderLoad(t *testing.T) {
 	shelves, held := map[string]int64{}, Money{}
 	for id, o := range c.accepted {
 		e, err := s.Ledger.Find(t.Context(), id)
-		if err != nil || e.Cancelled != c.cancelled[id] || !e.Order.Total().Equal(o.Total) || e.Order.Receipt != o.Receipt {
+		if err != nil || e.Cancelled != c.cancelled[id] || !e.Order.Total().Equal(o.Total.Money) || e.Order.Receipt != o.Receipt {
 			t.Errorf("the ledger has %+v, %v; the client %+v", e, err, o)
 		}
 		if c.cancelled[id] {
 			continue
 		}
-		held = held.Add(o.Total)
+		held = held.Add(o.Total.Money)
 		for _, l := range o.Lines {
 			shelves[l.StockCode] -= l.Quantity
 		}

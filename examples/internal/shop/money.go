@@ -52,6 +52,14 @@ func FormatMoney(m Money, decimals int32) string {
 	return text
 }
 
+// amount is money as the API writes it: 5.10, never 5.1.
+type amount struct{ Money }
+
+// MarshalJSON writes a string, which no reader rounds.
+func (a amount) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + strings.ReplaceAll(FormatMoney(a.Money, 2), ",", "") + `"`), nil
+}
+
 // group sets a comma between every three digits of a whole number.
 func group(digits string) string {
 	sign := ""

@@ -29,26 +29,23 @@ type Replayed struct {
 // its header says would have millions.
 const maxReported = 100
 
-// batch is what the reading goroutine hands over: one of the three.
+// batch is what the reading goroutine hands over: one of the four.
 type batch struct {
 	invoice *Invoice
 	bad     *RowError
 	end     error // io.EOF, or why the rest cannot be read
+	unfit   error // why it is no such file
 }
 
 // Run replays the file up to its end or until ctx ends. An error means that
 // the file could not be read to the end.
 func (r *Replay) Run(ctx context.Context) (done Replayed, err error) {
-	rows, err := NewRowReader(r.Input)
-	if err != nil {
-		return done, r.Input.Explain(err)
-	}
 	// Reading has its own goroutine: a read from a terminal or a pipe cannot
-	// be interrupted, and Ctrl-C must not wait for it.
+	// be interrupted, not the first one either, and Ctrl-C must not wait for it.
 	batches := make(chan batch, 16)
 	stop := make(chan struct{})
 	defer close(stop)
-	go readInvoices(rows, batches, stop)
+	go readInvoices(r.Input, batches, stop)
 
 	pace := NewPacer(r.Speed)
 	progress := newProgress(r.Screen, r.Input)
@@ -62,6 +59,8 @@ func (r *Replay) Run(ctx context.Context) (done Replayed, err error) {
 		case b = <-batches:
 		}
 		switch {
+		case b.unfit != nil:
+			return done, r.Input.Explain(b.unfit)
 		case b.bad != nil:
 			r.report(&done, b.bad)
 		case errors.Is(b.end, io.EOF):
@@ -107,7 +106,7 @@ func (r *Replay) report(done *Replayed, bad *RowError) {
 }
 
 // readInvoices reads until the end of the file or until stop is closed.
-func readInvoices(rows *RowReader, out chan<- batch, stop <-chan struct{}) {
+func readInvoices(in io.Reader, out chan<- batch, stop <-chan struct{}) {
 	send := func(b batch) bool {
 		select {
 		case out <- b:
@@ -115,6 +114,11 @@ func readInvoices(rows *RowReader, out chan<- batch, stop <-chan struct{}) {
 		case <-stop:
 			return false
 		}
+	}
+	rows, err := NewRowReader(in)
+	if err != nil {
+		send(batch{unfit: err})
+		return
 	}
 	var group Invoices
 	for {

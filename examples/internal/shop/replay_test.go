@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,6 +157,41 @@ func TestInterruptDoesNotWaitForSilentInput(t *testing.T) {
 	done, err := r.Run(ctx)
 	if err != nil || !done.Interrupted {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// Not even for the first bytes, nor for a named pipe that nobody writes to.
+func TestInterruptDoesNotWaitForInputThatNeverBegins(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	before := os.Stdin
+	os.Stdin = read
+	defer func() { os.Stdin = before }()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	sources := []string{"-"}
+	if err := syscall.Mkfifo(pipe, 0o600); err == nil {
+		sources = append(sources, pipe)
+	}
+	for _, source := range sources {
+		ctx, cancel := context.WithCancel(t.Context())
+		var errs bytes.Buffer
+		code := make(chan int)
+		go func() { code <- Command(ctx, []string{"-replay", source}, io.Discard, &errs, 0) }()
+		cancel()
+		if got := <-code; got != ExitInterrupted || !strings.Contains(errs.String(), "interrupted") {
+			t.Errorf("%s: exit code %d, %q", source, got, errs.String())
+		}
+	}
+	write.Close() // lets the goroutine that reads go
+	if len(sources) == 2 {
+		f, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for the one that opens, and lets it go
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
 	}
 }
 

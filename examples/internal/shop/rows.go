@@ -33,10 +33,16 @@ type RowReader struct {
 	date     time.Time
 }
 
+// byteOrderMark is what spreadsheets write in front of everything, a quote too.
+const byteOrderMark = "\ufeff"
+
 // NewRowReader reads the header and returns an error if it is not the one of
 // this file.
 func NewRowReader(in io.Reader) (*RowReader, error) {
 	r := &RowReader{records: newRecordReader(in)}
+	if mark, _ := r.records.in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark { // an error comes again
+		_, _ = r.records.in.Discard(len(byteOrderMark))
+	}
 	header, _, err := r.records.next()
 	var bad *RowError
 	switch {
@@ -47,7 +53,6 @@ func NewRowReader(in io.Reader) (*RowReader, error) {
 	case err != nil:
 		return nil, err
 	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
 	if len(header) != len(columns) {
 		return nil, fmt.Errorf("no Online Retail file: %d columns, want the %d columns %s",
 			len(header), len(columns), strings.Join(columns, ","))

@@ -52,6 +52,17 @@ func TestRow(t *testing.T) {
 	}
 }
 
+// Spreadsheets write a byte order mark, and quotes around every name.
+func TestAByteOrderMarkIsNoPartOfTheHeader(t *testing.T) {
+	quoted := `"` + strings.ReplaceAll(strings.TrimSpace(header), ",", `","`) + "\"\r\n"
+	for _, h := range []string{header, quoted} {
+		rows, bad := readRows(t, "\ufeff"+h+"1,2,3,4,2010-12-01 08:26:00,2.55,5,6\r\n")
+		if len(rows) != 1 || len(bad) != 0 || rows[0].Line != 2 {
+			t.Errorf("%q: %d rows, bad: %v", h, len(rows), bad)
+		}
+	}
+}
+
 func TestOnlyWhatCannotBeParsedIsMalformed(t *testing.T) {
 	good := []string{
 		"A563186,B,Adjust bad debt,1,2011-08-12 14:51:00,-11062.06,,United Kingdom",

@@ -18,13 +18,16 @@ type Input struct {
 
 	read  atomic.Int64 // bytes taken so far, as stored
 	file  *os.File
-	text  io.Reader
-	gzip  bool
 	stdin bool
+
+	// From the first Read on, and for the one who reads.
+	text io.Reader
+	gzip bool
 }
 
-// OpenInput opens a file, or standard input for "-". Whether it is gzip is
-// told by its first bytes, because standard input has no name.
+// OpenInput opens a file, or standard input for "-", and reads nothing yet:
+// that may take as long as somebody takes to write. To open a named pipe may,
+// too.
 func OpenInput(name string) (*Input, error) {
 	in := &Input{Name: name}
 	if name == "-" {
@@ -50,33 +53,76 @@ func OpenInput(name string) (*Input, error) {
 		}
 		in.file = f
 	}
-	if err := in.detect(); err != nil {
-		in.Close()
-		return nil, in.Explain(err)
-	}
 	return in, nil
 }
 
+// detect tells gzip by the first bytes, because standard input has no name.
 func (in *Input) detect() error {
 	raw := bufio.NewReaderSize(counter{in.file, &in.read}, 64<<10)
-	in.text = raw
 	magic, err := raw.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	in.gzip = string(magic) == "\x1f\x8b"
+	in.gzip = string(magic) == gzipMagic
 	if !in.gzip {
 		if strings.HasSuffix(in.Name, ".gz") {
 			return gzip.ErrHeader
 		}
+		in.text = raw
 		return nil
 	}
-	in.text, err = gzip.NewReader(raw)
-	return err
+	z, err := gzip.NewReader(raw)
+	if err != nil {
+		return err
+	}
+	z.Multistream(false)
+	in.text = &members{raw, z}
+	return nil
 }
 
 // Read implements io.Reader with the text of the file.
-func (in *Input) Read(p []byte) (int, error) { return in.text.Read(p) }
+func (in *Input) Read(p []byte) (int, error) {
+	if in.text == nil {
+		if err := in.detect(); err != nil {
+			return 0, err
+		}
+	}
+	return in.text.Read(p)
+}
+
+const gzipMagic = "\x1f\x8b"
+
+// members reads the members of a gzip file one after the other. A gzip.Reader
+// does so itself, but takes a few bytes of something else behind the last one
+// for a header that is cut off.
+type members struct {
+	raw *bufio.Reader
+	*gzip.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	for {
+		n, err := m.Reader.Read(p)
+		switch {
+		case !errors.Is(err, io.EOF):
+			return n, err
+		case n > 0:
+			return n, nil // it says so again
+		}
+		switch magic, err := m.raw.Peek(2); {
+		case err != nil && !errors.Is(err, io.EOF):
+			return 0, err
+		case len(magic) == 0:
+			return 0, io.EOF
+		case string(magic) != gzipMagic:
+			return 0, gzip.ErrHeader
+		}
+		if err := m.Reset(m.raw); err != nil {
+			return 0, err
+		}
+		m.Multistream(false)
+	}
+}
 
 // Done is the part of the file that has been read, or -1 if its size is unknown.
 func (in *Input) Done() float64 {

@@ -60,6 +60,17 @@ func TestInputIsToldByItsBytes(t *testing.T) {
 	}
 }
 
+func TestAGzipFileMayHaveSeveralMembers(t *testing.T) {
+	in, err := OpenInput(file(t, "a.csv.gz", append(gzipped(t, "hello, "), gzipped(t, "world")...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if text, err := io.ReadAll(in); string(text) != "hello, world" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 func TestUnreadableInputSaysWhy(t *testing.T) {
 	whole := gzipped(t, strings.Repeat("some text, ", 10_000))
 	damaged := bytes.Clone(whole)
@@ -73,7 +84,10 @@ func TestUnreadableInputSaysWhy(t *testing.T) {
 		"cut off early":   {file(t, "a.gz", whole[:5]), "cut off"},
 		"cut off at once": {file(t, "a.gz", whole[:2]), "cut off"},
 		"wrong checksum":  {file(t, "a.gz", damaged), "checksum"},
-		"text behind it":  {file(t, "a.gz", append(bytes.Clone(whole), "and more and more"...)), "damaged"},
+		"text behind it":  {file(t, "a.gz", append(bytes.Clone(whole), "and more and more"...)), "something follows it"},
+		"a word behind":   {file(t, "a.gz", append(bytes.Clone(whole), "junk"...)), "something follows it"},
+		"a byte behind":   {file(t, "a.gz", append(bytes.Clone(whole), '\n')), "something follows it"},
+		"half of another": {file(t, "a.gz", append(bytes.Clone(whole), whole[:5]...)), "cut off"},
 	} {
 		err := readAll(c.path)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

@@ -1,0 +1,3 @@
+// Package migrating holds the examples of what behaves differently in
+// docs/migrating.md.
+package migrating
