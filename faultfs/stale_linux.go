@@ -23,7 +23,7 @@ func source() string {
 }
 
 // startTime returns when a process began, in clock ticks since the system did, or "" if
-// there is no such process.
+// there is no such process, or one that has ended and that its parent did not wait for.
 func startTime(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -31,7 +31,7 @@ func startTime(pid int) string {
 	}
 	// The second field, a name in parentheses, may have spaces in it.
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
-	if fields := strings.Fields(rest); len(fields) > 19 {
+	if fields := strings.Fields(rest); len(fields) > 19 && fields[0] != "Z" {
 		return fields[19]
 	}
 	return ""

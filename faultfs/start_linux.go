@@ -81,7 +81,9 @@ func startServer(c config) (*FS, error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"faultfs", c.Dir}
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), serverEnv+"="+string(arg))
+	cmd.Env = append(os.Environ(), serverEnv+"="+string(arg),
+		// With the race detector a process would sleep for a second before it ends.
+		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	cmd.Stdin, cmd.Stderr = theirs, os.Stderr
 	// Ctrl-C ends the tests; the server then unmounts by itself.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

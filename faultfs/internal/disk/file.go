@@ -46,6 +46,9 @@ func (f *File) WriteAt(b []byte, off int64) error {
 	if end > f.cur.size {
 		f.cur.size, f.resized = end, true
 	}
+	if end > f.disk.size {
+		f.resized = true // also if a failed sync has lost the size
+	}
 	return nil
 }
 
