@@ -1,8 +1,11 @@
 package faultfs
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/rpc"
 	"os"
@@ -85,6 +88,7 @@ func (s *server) remount(d *disk.Disk) error {
 		DirectMountStrict:  os.Geteuid() == 0,
 		DisableXAttrs:      true,
 		DisableReadDirPlus: true,
+		Logger:             log.New(quiet{os.Stderr}, "faultfs: ", 0),
 	}
 	if !s.Cached {
 		options.ExtraCapabilities = fuse.CAP_DIRECT_IO_ALLOW_MMAP
@@ -100,6 +104,16 @@ func (s *server) remount(d *disk.Disk) error {
 	s.mu.Unlock()
 	go fs.Serve() // until nobody has a file of it open any more
 	return fs.WaitMount()
+}
+
+// quiet leaves out that a connection was aborted, which is how mounts end here.
+type quiet struct{ io.Writer }
+
+func (q quiet) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(syscall.ECONNABORTED.Error())) {
+		return len(line), nil
+	}
+	return q.Writer.Write(line)
 }
 
 // unmount takes the current mount away. Those who have files of it open are on
