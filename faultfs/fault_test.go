@@ -214,6 +214,34 @@ func TestAfterAFailedSyncOfADirectoryItsEntriesAreGone(t *testing.T) {
 	}
 }
 
+// When the power goes during a sync, nothing of it has been done.
+func TestThePowerGoesBeforeTheSync(t *testing.T) {
+	fs := fresh(t)
+	f := open(t, fs, "f")
+	write(t, f, "DATA", 0)
+	create(t, fs, "new")
+	for _, op := range []faultfs.Op{faultfs.Sync, faultfs.SyncDir} {
+		must(t, fs.Inject(faultfs.Fault{Ops: op, N: 1, PowerOff: true}))
+		file := f
+		if op == faultfs.SyncDir {
+			var err error
+			file, err = os.Open(fs.Dir())
+			must(t, err)
+			defer file.Close()
+		}
+		if file.Sync() == nil {
+			t.Errorf("%v succeeds", op)
+		}
+		cut(t, fs, faultfs.Tear{})
+		want(t, fs, "f", "data")
+		if names := list(t, fs.Dir()); slices.Contains(names, "new") {
+			t.Errorf("%v: %v is left", op, names)
+		}
+		f = open(t, fs, "f")
+		create(t, fs, "new")
+	}
+}
+
 // The sweep of the package comment: the power goes at each operation in turn.
 func TestThePowerGoesAtAnOperation(t *testing.T) {
 	fs := fresh(t)

@@ -233,6 +233,14 @@ func TestTheNextRunRemovesWhatAKilledServerLeft(t *testing.T) {
 	_ = cmd.Wait()
 }
 
+func TestAServerThatDoesNotStartIsReported(t *testing.T) {
+	faultfs.Start(t)                   // or skip
+	t.Setenv("GOMEMLIMIT", "nonsense") // kills each Go program
+	if _, err := faultfs.Mount(); err == nil {
+		t.Error("Mount succeeds")
+	}
+}
+
 // serverOf returns the process that serves what is mounted on dir.
 func serverOf(t *testing.T, dir string) int {
 	t.Helper()

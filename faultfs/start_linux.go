@@ -77,7 +77,6 @@ func startServer(c config) (*FS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("faultfs: %w", err)
 	}
-	defer theirs.Close()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"faultfs", c.Dir}
 	cmd.Dir = "/"
@@ -87,7 +86,9 @@ func startServer(c config) (*FS, error) {
 	cmd.Stdin, cmd.Stderr = theirs, os.Stderr
 	// Ctrl-C ends the tests; the server then unmounts by itself.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	theirs.Close() // now, or nobody would see that the server has ended
+	if err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("faultfs: starting the server: %w", err)
 	}
