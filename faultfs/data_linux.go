@@ -92,7 +92,12 @@ func (m *mount) sync(i *disk.Inode) fuse.Status {
 		return fuse.OK
 	}
 	was := m.off
-	st := m.do(Sync, i.Path(), func() error { i.File.Sync(); return nil })
+	st := m.do(Sync, i.Path(), func() error {
+		if i.File.Sync(); m.s.Journal {
+			m.disk.SyncDirs()
+		}
+		return nil
+	})
 	if st != fuse.OK && !was && !m.off {
 		i.File.FailSync()
 	}

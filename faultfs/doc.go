@@ -42,7 +42,7 @@
 //     belongs to the machine that is on again.
 //
 // This is the worst that POSIX allows, and more than most file systems do: on
-// ext4 a sync of a new file keeps its name as well.
+// ext4 a sync of a new file keeps its name as well, as it does here with [Journal].
 //
 // # What fails
 //

@@ -104,6 +104,22 @@ func TestSyncOfAFileDoesNotKeepItsName(t *testing.T) {
 	}
 }
 
+func TestWithAJournalASyncKeepsNames(t *testing.T) {
+	fs := faultfs.Start(t, faultfs.Journal())
+	must(t, os.MkdirAll(filepath.Join(fs.Dir(), "a", "b"), 0o700))
+	create(t, fs, "a/gone")
+	f := create(t, fs, "a/b/f")
+	write(t, f, "data", 0)
+	must(t, os.Remove(filepath.Join(fs.Dir(), "a/gone")))
+	sync(t, f)
+	create(t, fs, "a/later")
+	cut(t, fs, faultfs.Tear{})
+	want(t, fs, "a/b/f", "data")
+	if names := list(t, filepath.Join(fs.Dir(), "a")); !slices.Equal(names, []string{"b"}) {
+		t.Errorf("%v is left, want b", names)
+	}
+}
+
 func TestNameWithoutSyncedContentIsAnEmptyFile(t *testing.T) {
 	fs := faultfs.Start(t)
 	write(t, create(t, fs, "f"), "data", 0)

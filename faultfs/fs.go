@@ -43,9 +43,10 @@ type Option func(*config)
 
 // config goes to the server.
 type config struct {
-	Dir    string
-	OwnDir bool // Dir was made for it
-	Cached bool
+	Dir     string
+	OwnDir  bool // Dir was made for it
+	Cached  bool
+	Journal bool
 }
 
 // At mounts on a directory that exists, instead of a new temporary one.
@@ -54,6 +55,11 @@ func At(dir string) Option { return func(c *config) { c.Dir = dir } }
 // PageCache lets the kernel answer reads from its page cache, as it does
 // anyway before Linux 6.6. What is written still gets here at once.
 func PageCache() Option { return func(c *config) { c.Cached = true } }
+
+// Journal lets each sync that succeeds, of whatever file, keep all changes of entries so far, as
+// the journals of ext4 and XFS do. For programs that rely on it: nats-server
+// syncs no directories.
+func Journal() Option { return func(c *config) { c.Journal = true } }
 
 // Mount mounts an empty file system. It first removes mounts that test runs left
 // which were killed together with their servers.

@@ -130,6 +130,15 @@ func (d *Disk) DropCaches() {
 	})
 }
 
+// SyncDirs puts on the disk what happened to entries anywhere.
+func (d *Disk) SyncDirs() {
+	d.walk(true, func(i *Inode) {
+		if i.IsDir() {
+			d.SyncDir(i)
+		}
+	})
+}
+
 // SyncAll puts everything that programs see on the disk, what failed syncs have
 // lost included.
 func (d *Disk) SyncAll() {
