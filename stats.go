@@ -58,7 +58,9 @@ type Durations struct {
 }
 
 // DurationBuckets is the number of buckets of Durations.
-const DurationBuckets = tally.Buckets
+const DurationBuckets = 32
+
+var _ = [1]struct{}{}[DurationBuckets-tally.Buckets] // they are the same
 
 // BucketBound returns the upper bound of bucket i: 64 ns << i; the last bucket
 // has none, and its bound is the largest duration.
