@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"example.com/signals"
+	"example.com/signals/internal/engine"
 )
 
 // TestDifferentialRandomPrograms runs random programs against the model.
@@ -296,6 +299,11 @@ func outcomeOf(err error) string {
 
 // compare compares what can be seen without asking the signal to tidy up.
 func (p *program) compare() error {
+	for _, g := range enginesOf(p.s) {
+		if err := g.Check(); err != nil {
+			return fmt.Errorf("the engine disagrees with itself: %w", err)
+		}
+	}
 	for _, h := range p.listeners {
 		h.mu.Lock()
 		got, want := slices.Clone(h.got), slices.Clone(h.l.got)
@@ -404,4 +412,14 @@ func (l *modelListener) check(st signals.ListenerStats) error {
 // counted: deliveries are counted, some when the batch they are in has ended.
 func counted(got uint64, want int, busy bool) bool {
 	return got == uint64(want) || busy && got < uint64(want)
+}
+
+// enginesOf returns the engine of a signal, which nobody else should see.
+func enginesOf(s *signals.AsyncSignal[wide]) []*engine.Engine {
+	first := reflect.ValueOf(s).Elem().FieldByName("first")
+	g := (*atomic.Pointer[engine.Engine])(first.Addr().UnsafePointer()).Load()
+	if g == nil {
+		return nil
+	}
+	return []*engine.Engine{g}
 }
