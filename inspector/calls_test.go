@@ -42,7 +42,7 @@ func (l *looks) after(d time.Duration, goroutines ...string) Diagnosis {
 	l.dump = strings.Join(goroutines, "\n\n")
 	l.examine(askedPace, math.MaxInt)
 	l.fresh()
-	return l.diagnosis(false)
+	return l.diagnosis(recent, false)
 }
 
 // begun is a listener with an emission that may not have come to an end: of
@@ -173,7 +173,7 @@ func TestAStuckFunctionOfSeveralListenersAccusesNone(t *testing.T) {
 			t.Errorf("%s is said to be stuck", s.Name)
 		}
 	}
-	if d := l.diagnosis(true); len(d.Findings[0].Stacks) != 1 {
+	if d := l.diagnosis(recent, true); len(d.Findings[0].Stacks) != 1 {
 		t.Errorf("stacks %q", d.Findings[0].Stacks)
 	}
 	if page := get(t, l, "diagnosis"); !strings.Contains(page, "one of &#34;a&#34;") || strings.Contains(page, `"signal?signal="`) || !strings.Contains(page, "stacks?signal=a&amp;listener=one") {
@@ -253,7 +253,7 @@ func TestWhatNobodyLooksAtAnyMoreIsForgotten(t *testing.T) {
 	wantKinds(t, "at first", l.after(0, blocked(7, "select, 2 minutes")), "error stuck s mail")
 	l.clock = l.clock.Add(callsAge + 1)
 	l.look(true)
-	wantKinds(t, "without a look", l.diagnosis(false), "info silent s mail")
+	wantKinds(t, "without a look", l.diagnosis(recent, false), "info silent s mail")
 }
 
 func TestReadingTheHeadOfAStack(t *testing.T) {
@@ -384,7 +384,7 @@ func TestARealGoroutineThatIsStuckInASyncListenerIsFound(t *testing.T) {
 	clock = clock.Add(time.Minute)
 	i.examine(askedPace, math.MaxInt)
 	i.look(true)
-	for _, f := range i.diagnosis(false).Findings {
+	for _, f := range i.diagnosis(recent, false).Findings {
 		if f.Kind == FindingStuck {
 			t.Errorf("when all have gone on: %s", f.Text)
 		}

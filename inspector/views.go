@@ -1,0 +1,342 @@
+package inspector
+
+import (
+	"cmp"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	pageSignals   = 50  // on a page
+	pageListeners = 12  // rows of a signal on the page of all signals
+	mostListeners = 200 // rows on the page of one signal
+	pageFailures  = 50
+)
+
+// pageData is what the templates get.
+type pageData struct {
+	View      string
+	Title     string
+	Version   string
+	Query     string
+	Sort      string
+	Of        string // failures: the signal that they are of
+	Tabs      []tab
+	Time      time.Time
+	Interval  float64
+	AllLocals bool // whoever seems to be on this machine may look
+	Totals    Totals
+	Tiles     []tile
+	Findings  []Finding
+	Failures  FailureLog
+	MoreFails int // groups that are not shown
+
+	Rows     []signalRow // views signals and signal
+	Matching int
+	From, To int
+	Previous string
+	Next     string
+	Heads    []head
+
+	Name      string // view signal
+	Charts    []chart
+	Sites     []siteRow
+	Each      string // where the registrations are listed one by one
+	Together  string // where they are rows
+	Tail      []Payload
+	TailOf    bool // payloads are kept and may be seen
+	TailNot   bool // they would be kept if anybody could see them
+	Graph     template.HTML
+	Wires     []wire
+	Omitted   int
+	AllGraph  string
+	Stacks    *Stacks
+	NotFound  bool
+	Listening int
+}
+
+type tab struct {
+	View, Link, Name, Badge, Class string
+	Here                           bool
+}
+
+type tile struct {
+	Name, Value, Unit, Note string
+	Class                   string
+	Spark                   template.HTML
+}
+
+// head is the head of a column.
+type head struct {
+	Name, Title, Class, Link, Arrow string
+	Sort                            string // aria-sort
+}
+
+type signalRow struct {
+	Signal
+	Link  string
+	Spark template.HTML
+	Rows  []listenerRow
+	More  int
+}
+
+type listenerRow struct {
+	Listener
+	Async     bool
+	Stacks    string
+	Spark     template.HTML
+	Histogram template.HTML
+}
+
+type siteRow struct {
+	Function, Site, Inside string
+	Rate                   float64
+}
+
+// data collects what the page shows; the templates then run without the lock.
+func (v view) data() *pageData {
+	i := v.i
+	d := &pageData{View: v.name, Title: i.title, Version: version, Query: v.query.words, Sort: v.query.sort, Stacks: v.stacks, AllLocals: i.authorize == nil}
+	payloads := v.access >= ViewPayloads
+	switch v.name {
+	case "graph":
+		g := i.graph(v.query)
+		d.Omitted, d.Graph, d.Wires = g.Omitted, template.HTML(g.svg()), g.wires()
+		if d.Omitted > 0 && v.query.offset == 0 && len(d.Wires) < highGraph {
+			d.AllGraph = link("graph", "q", v.query.words, "limit", "0")
+		}
+	case "failures":
+		q := v.query
+		q.limit = pageFailures
+		d.Failures, d.Of = i.failures.list(q, payloads), q.signal
+		if n := len(d.Failures.Groups) - pageFailures; n > 0 {
+			d.MoreFails, d.Failures.Groups = n, d.Failures.Groups[:pageFailures]
+		}
+	case "signal":
+		d.Failures = i.failures.list(query{signal: v.query.signal, limit: 10}, payloads)
+		d.Failures.Groups = d.Failures.Groups[:min(10, len(d.Failures.Groups))]
+		d.TailOf = i.tails != nil && payloads
+		d.TailNot = i.payloads > 0 && i.authorize == nil
+		if d.TailOf {
+			d.Tail = i.tails.list(v.query.signal)
+		}
+	}
+	total := i.failures.count()
+	sites := i.sites.all()
+
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	s := &i.state
+	d.Time, d.Interval, d.Totals = s.at, s.interval, s.totals
+	d.Findings = slices.Clone(s.findings)
+	d.tabs(total)
+	switch v.name {
+	case "signals":
+		d.Tiles = tiles(s)
+		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return f.Severity == SeverityInfo })
+		v.signals(d, s)
+	case "signal":
+		d.Name = v.query.signal
+		if t := s.byName[d.Name]; t != nil {
+			v.signal(d, t, sites[t.Name])
+		} else {
+			d.NotFound = true
+		}
+		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return !f.about(d.Name) })
+	}
+	return d
+}
+
+func (d *pageData) tabs(failures uint64) {
+	for _, t := range tabs {
+		n := tab{View: t.View, Link: t.Link, Name: t.Name, Here: t.View == d.View || t.View == "signals" && d.View == "signal"}
+		switch {
+		case t.View == "diagnosis" && d.Totals.Errors+d.Totals.Warnings > 0:
+			n.Badge, n.Class = count(uint64(d.Totals.Errors+d.Totals.Warnings)), class(worst(d.Findings))
+		case t.View == "failures" && failures > 0:
+			n.Badge = brief(float64(failures))
+		}
+		d.Tabs = append(d.Tabs, n)
+	}
+}
+
+// worst is the worst state that is wrong.
+func worst(found []Finding) Status {
+	w := StatusOK
+	for _, f := range found {
+		if f.Severity != SeverityInfo && f.Status.rank() < w.rank() {
+			w = f.Status
+		}
+	}
+	return w
+}
+
+func tiles(s *state) []tile {
+	t := s.totals
+	one := func(name string, value float64, unit, note string, values []float32, class string) tile {
+		return tile{Name: name, Value: brief(value), Unit: unit, Note: note, Class: class, Spark: spark(values, nil)}
+	}
+	waits := make([]float32, len(s.emitted.waits))
+	for k, w := range s.emitted.waits {
+		waits[k] = float32(w)
+	}
+	lost := t.Drops + t.Refusals
+	return []tile{
+		one("Emissions", t.EmitRate, "/s", count(t.Emissions)+" in all", s.emitted.rates, ""),
+		one("Deliveries", t.DeliverRate, "/s", count(t.Deliveries)+" in all", s.called.rates, ""),
+		one("Failures", t.FailRate, "/s", count(t.Failures)+" in all, "+plural(t.Panics, "panic"), s.emitted.fails, s.classOf(StatusFailing)),
+		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker"), waits, s.classOf(StatusLagging)),
+		{Name: "Lost", Value: brief(float64(lost)), Note: plural(t.Drops, "drop") + ", " + plural(t.Refusals, "refusal"), Class: s.classOf(StatusDropping)},
+	}
+}
+
+// classOf is the class of a status if a finding is about it.
+func (s *state) classOf(status Status) string {
+	if slices.ContainsFunc(s.findings, func(f Finding) bool { return f.Severity != SeverityInfo && f.Status == status }) {
+		return class(status)
+	}
+	return ""
+}
+
+// heads are the columns of the table that can be sorted by.
+var heads = []struct{ name, title, class, sort string }{
+	{"Signal and its listeners", "", "name", "name"},
+	{"Trend", "rate over the last minute; ticks below are failures", "trend", ""},
+	{"Rate", "emissions or deliveries a second", "num", "rate"},
+	{"Total", "emissions or deliveries", "num", "emissions"},
+	{"Failed", "failures, panics among them", "num", "failures"},
+	{"Lost", "drops and refusals", "num", "drops"},
+	{"Waiting", "pending emissions, lag", "num", "pending"},
+	{"p50", "half of the sampled calls took at most", "num", ""},
+	{"p99", "99 % of the sampled calls took at most", "num", "p99"},
+	{"State", "the worst first", "state", "status"},
+}
+
+func (v view) signals(d *pageData, s *state) {
+	sorted := cmp.Or(v.query.sort, worstFirst)
+	for _, h := range heads {
+		n := head{Name: h.name, Title: h.title, Class: h.class}
+		if h.sort != "" {
+			next := "-" + h.sort // numbers: the largest first
+			if h.sort == "name" {
+				next = h.sort
+			}
+			switch sorted {
+			case h.sort:
+				n.Arrow, n.Sort, next = "↑", "ascending", "-"+h.sort
+			case "-" + h.sort:
+				n.Arrow, n.Sort, next = "↓", "descending", h.sort
+			}
+			n.Link = link("./", "q", v.query.words, "sort", next)
+		}
+		d.Heads = append(d.Heads, n)
+	}
+	q := v.query
+	q.signal = ""
+	most := q.most(pageSignals, pageSignals)
+	picked, matching := s.pick(q, most)
+	d.Matching = matching
+	d.From, d.To = min(q.offset+1, matching), q.offset+len(picked)
+	if q.offset > 0 {
+		d.Previous = link("./", "q", q.words, "sort", q.sort, "offset", offset(max(0, q.offset-most)))
+	}
+	if d.To < matching {
+		d.Next = link("./", "q", q.words, "sort", q.sort, "offset", offset(d.To))
+	}
+	for _, t := range picked {
+		d.Rows = append(d.Rows, t.show(t.rows, pageListeners, false))
+	}
+}
+
+// offset is one in a link, where 0 needs none.
+func offset(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// show makes what the page shows of a signal and of rows of it.
+func (t *signalTrack) show(rows []*listenerTrack, most int, detail bool) signalRow {
+	row := signalRow{Signal: t.Signal, Link: link("signal", "signal", t.Name), Spark: spark(t.rates, t.fails)}
+	for k, l := range rows {
+		if k >= most && len(rows) > most+1 {
+			row.More = len(rows) - k
+			break
+		}
+		r := listenerRow{Listener: l.Listener, Async: t.Kind != "sync", Spark: spark(l.rates, l.fails)}
+		if detail {
+			r.Histogram = histogram(l.durations)
+		}
+		if l.InFlight > 0 && l.Running >= 1 {
+			r.Stacks = link("stacks", "signal", t.Name, "listener", l.worst().ID)
+		}
+		row.Rows = append(row.Rows, r)
+	}
+	return row
+}
+
+func (v view) signal(d *pageData, t *signalTrack, sites []callSite) {
+	rows := t.rows
+	d.Listening = len(t.listeners)
+	switch {
+	case v.query.each:
+		rows = t.registrations()
+		rows = rows[min(v.query.offset, len(rows)):]
+		d.Together = link("signal", "signal", t.Name)
+		if v.query.offset > 0 {
+			d.Previous = link("signal", "signal", t.Name, "each", "1", "offset", offset(max(0, v.query.offset-mostListeners)))
+		}
+		if len(rows) > mostListeners {
+			d.Next = link("signal", "signal", t.Name, "each", "1", "offset", offset(v.query.offset+mostListeners))
+			rows = rows[:mostListeners]
+		}
+		d.From, d.To, d.Matching = v.query.offset+1, v.query.offset+len(rows), len(t.listeners)
+	case len(t.groups) > 0:
+		d.Each = link("signal", "signal", t.Name, "each", "1")
+	}
+	d.Rows = []signalRow{t.show(rows, mostListeners, true)}
+	d.Charts = []chart{newChart("Emissions", "", t.rates, "/s"), newChart("Failures", "bad", t.fails, "/s")}
+	if t.Kind != "sync" {
+		d.Charts = append(d.Charts, newChart("Pending", "", t.waits, ""))
+	}
+	var sum uint64
+	for _, s := range sites {
+		sum += s.weight
+	}
+	slices.SortFunc(sites, func(a, b callSite) int { return strings.Compare(a.site, b.site) })
+	for _, s := range sites {
+		d.Sites = append(d.Sites, siteRow{s.function, s.site, s.inside, t.EmitRate * float64(s.weight) / float64(sum)})
+	}
+}
+
+// wire is a signal of the wiring as a list: for small screens, and for those
+// who do not see the drawing.
+type wire struct {
+	Node
+	From []string
+	To   []Node
+}
+
+func (g Graph) wires() (all []wire) {
+	index := make(map[string]int)
+	nodes := make(map[string]Node, len(g.Nodes))
+	for _, n := range g.Nodes {
+		if nodes[n.ID] = n; n.Type == NodeSignal {
+			index[n.ID] = len(all)
+			all = append(all, wire{Node: n})
+		}
+	}
+	for _, e := range g.Edges {
+		if k, ok := index[e.To]; ok {
+			all[k].From = append(all[k].From, nodes[e.From].Label)
+		}
+		if k, ok := index[e.From]; ok {
+			all[k].To = append(all[k].To, nodes[e.To])
+		}
+	}
+	return all
+}
