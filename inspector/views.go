@@ -177,7 +177,7 @@ func worst(found []Finding) Status {
 func tiles(s *state) []tile {
 	t := s.totals
 	one := func(name string, value float64, unit, note string, values []float32, class string) tile {
-		return tile{Name: name, Value: brief(value), Unit: unit, Note: note, Class: class, Spark: spark(values, nil)}
+		return tile{Name: name, Value: brief(value), Unit: unit, Note: note, Class: class, Spark: spark(values, nil, 0)}
 	}
 	waits := make([]float32, len(s.emitted.waits))
 	for k, w := range s.emitted.waits {
@@ -261,13 +261,13 @@ func offset(n int) string {
 
 // show makes what the page shows of a signal and of rows of it.
 func (t *signalTrack) show(rows []*listenerTrack, most int, detail bool) signalRow {
-	row := signalRow{Signal: t.Signal, Link: link("signal", "signal", t.Name), Spark: spark(t.rates, t.fails)}
+	row := signalRow{Signal: t.Signal, Link: link("signal", "signal", t.Name), Spark: spark(t.rates, t.fails, t.seen)}
 	for k, l := range rows {
 		if k >= most && len(rows) > most+1 {
 			row.More = len(rows) - k
 			break
 		}
-		r := listenerRow{Listener: l.Listener, Async: t.Kind != "sync", Spark: spark(l.rates, l.fails)}
+		r := listenerRow{Listener: l.Listener, Async: t.Kind != "sync", Spark: spark(l.rates, l.fails, l.seen)}
 		if detail {
 			r.Histogram = histogram(l.durations)
 		}
@@ -331,7 +331,7 @@ func (g Graph) wires() (all []wire) {
 		}
 	}
 	for _, e := range g.Edges {
-		if k, ok := index[e.To]; ok {
+		if k, ok := index[e.To]; ok && !slices.Contains(all[k].From, nodes[e.From].Label) {
 			all[k].From = append(all[k].From, nodes[e.From].Label)
 		}
 		if k, ok := index[e.From]; ok {
