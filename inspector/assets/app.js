@@ -5,7 +5,7 @@
   'use strict';
   const root = document.documentElement;
   const version = new URL(document.currentScript.src).search;
-  let source = null, paused = false, row = -1, shown = null;
+  let source = null, paused = false, left = false, row = -1, shown = null;
 
   // The last segment of a path: the pages are all in one directory.
   const viewOf = (url) => url.pathname.slice(url.pathname.lastIndexOf('/') + 1) || 'signals';
@@ -13,7 +13,7 @@
   // What this page shows, as the server is asked for it; null while nobody sees
   // it, or it does not change.
   function feed() {
-    if (paused || document.hidden || viewOf(location) === 'stacks') return null;
+    if (paused || left || document.hidden || viewOf(location) === 'stacks') return null;
     const params = new URLSearchParams(location.search);
     params.delete('slash');
     params.set('view', viewOf(location));
@@ -52,10 +52,13 @@
   }
   document.addEventListener('visibilitychange', listen);
   addEventListener('pagehide', () => {
-    source?.close();
-    worker?.port.postMessage({ feed: shown = null });
+    left = true;
+    listen();
   });
-  addEventListener('pageshow', (event) => { if (event.persisted) listen(); });
+  addEventListener('pageshow', (event) => {
+    left = false;
+    if (event.persisted) listen();
+  });
 
   function show(body) {
     root.dataset.live = 'on';
