@@ -34,8 +34,8 @@ func mounted(w http.ResponseWriter, r *http.Request) (page string, ok bool) {
 	}
 	// Either what is before the page was stripped and nothing is left, or the
 	// router strips nothing and the path ends as the inspector's often do.
-	if pattern := mountPattern(r); pattern != "" && !strings.HasSuffix(pattern, "/") && !strings.Contains(pattern, "{") {
-		http.Error(w, fmt.Sprintf("inspector: it is mounted at %q alone, and its pages are below that: mount it at %q", pattern, pattern+"/"), http.StatusNotFound)
+	if alone(r, whole) {
+		http.Error(w, fmt.Sprintf("inspector: it is mounted at %q alone, and its pages are below that: mount it at %q", whole, whole+"/"), http.StatusNotFound)
 		return "", false
 	}
 	q := r.URL.Query()
@@ -51,13 +51,24 @@ func mounted(w http.ResponseWriter, r *http.Request) (page string, ok bool) {
 	return "", false
 }
 
-// mountPattern is the path of the ServeMux's pattern that led here, or "".
-func mountPattern(r *http.Request) string {
-	_, p, _ := strings.Cut(r.Pattern, "/")
-	if p == "" {
-		return ""
+// alone reports whether the server's ServeMux, if it has one, leads only the
+// path itself here and not what is below it.
+func alone(r *http.Request, path string) bool {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok {
+		return false
 	}
-	return "/" + p
+	mux, ok := server.Handler.(*http.ServeMux)
+	if server.Handler == nil {
+		mux, ok = http.DefaultServeMux, true
+	}
+	if !ok {
+		return false
+	}
+	below := r.Clone(r.Context())
+	below.URL.Path, below.URL.RawPath = path+"/", ""
+	_, pattern := mux.Handler(below)
+	return pattern == "" || pattern != r.Pattern && !strings.Contains(pattern, path+"/")
 }
 
 // lost answers for a page that there is not.

@@ -16,6 +16,9 @@ import (
 type recents struct {
 	mu sync.Mutex
 	by map[who]*recentCounts // under mu
+	// When it was last looked for those to forget, since that takes a while;
+	// under mu.
+	forgot time.Time
 }
 
 // who is a listener by what failures say of it; one without a function is a
@@ -110,6 +113,10 @@ func (r *recents) at(w who, now time.Time) (c *recentCounts, failures, drops *ui
 // forget forgets who has counted nothing lately. It must be called with r.mu
 // held.
 func (r *recents) forget(now time.Time) {
+	if ago := now.Sub(r.forgot); ago >= 0 && ago < time.Second {
+		return
+	}
+	r.forgot = now
 	for w, c := range r.by {
 		if t := c.tally(now, recent); t.failures+t.drops == 0 {
 			delete(r.by, w)
