@@ -156,6 +156,12 @@ func ownSite(r *http.Request) bool {
 	case "cross-site", "same-site":
 		dest := r.Header.Get("Sec-Fetch-Dest")
 		return r.Header.Get("Sec-Fetch-Mode") == "navigate" && (dest == "" || dest == "document")
+	case "":
+		// An old browser, or none. A page asks its own server without Origin.
+		if origin := r.Header.Get("Origin"); origin != "" {
+			_, host, _ := strings.Cut(origin, "://")
+			return strings.EqualFold(host, r.Host)
+		}
 	}
 	return true
 }

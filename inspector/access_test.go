@@ -49,6 +49,9 @@ func TestOnlyThisMachineMayLookUnlessAuthorizeSaysOtherwise(t *testing.T) {
 		{"a connection that is to be kept", "127.0.0.1:1", "localhost", [2]string{"Connection", "Keep-Alive"}, 200},
 		{"an ordinary client's headers", "127.0.0.1:1", "localhost", [2]string{"X-Request-Id", "7"}, 200},
 		{"a page of the same site and another port", "127.0.0.1:1", "localhost", [2]string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"a page of another origin, of an old browser", "127.0.0.1:1", "localhost", [2]string{"Origin", "http://evil.example"}, 403},
+		{"a page without an origin", "127.0.0.1:1", "localhost", [2]string{"Origin", "null"}, 403},
+		{"the same origin", "127.0.0.1:1", "localhost", [2]string{"Origin", "http://localhost"}, 200},
 		{"a page of another site", "127.0.0.1:1", "localhost", [2]string{"Sec-Fetch-Site", "cross-site"}, 403},
 		{"the inspector's own page", "127.0.0.1:1", "localhost", [2]string{"Sec-Fetch-Site", "same-origin"}, 200},
 	} {

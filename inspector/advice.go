@@ -39,6 +39,7 @@ func others(calls int) string {
 }
 
 const (
+	maxFindings   = 500
 	maxCandidates = 16 // of a finding
 	maxNamed      = 4  // of them in its text
 )
@@ -115,6 +116,9 @@ func (i *Inspector) diagnosis(window time.Duration, stacks bool) Diagnosis {
 	}
 	d := Diagnosis{Time: s.at, Window: window.Seconds(), Healthy: healthy(found), Findings: found}
 	i.mu.RUnlock()
+	if d.Omitted = max(0, len(found)-maxFindings); d.Omitted > 0 {
+		d.Findings = found[:maxFindings]
+	}
 	if stacks {
 		for k := range d.Findings {
 			if f := &d.Findings[k]; f.Kind == FindingStuck {

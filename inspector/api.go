@@ -125,6 +125,7 @@ type Diagnosis struct {
 	Window   float64   `json:"window_seconds"` // what is older is not wrong any more
 	Healthy  bool      `json:"healthy"`        // no error and no warning
 	Findings []Finding `json:"findings"`
+	Omitted  int       `json:"omitted,omitempty"` // the least bad ones, beyond 500
 }
 
 // Severity is how bad a finding is.

@@ -258,3 +258,14 @@ func TestTrendsBeginWithWhatIsKnown(t *testing.T) {
 		}
 	})
 }
+
+func TestTheDiagnosisOfManySignalsIsBounded(t *testing.T) {
+	i := open(t, bigBus(maxFindings+10, 1)) // which are never emitted
+	d := getJSON[Diagnosis](t, i, "diagnosis.json")
+	if len(d.Findings) != maxFindings || d.Omitted != 10 || !d.Healthy {
+		t.Errorf("%d findings, %d left out, healthy: %v", len(d.Findings), d.Omitted, d.Healthy)
+	}
+	if page := get(t, i, "diagnosis"); strings.Count(page, `class="finding `) != pageFindings || !strings.Contains(page, "310 more") {
+		t.Errorf("the page shows %d findings", strings.Count(page, `class="finding `))
+	}
+}

@@ -14,6 +14,7 @@ const (
 	pageListeners = 12  // rows of a signal on the page of all signals
 	mostListeners = 200 // rows on the page of one signal
 	pageFailures  = 50
+	pageFindings  = 200
 )
 
 // pageData is what the templates get.
@@ -31,6 +32,7 @@ type pageData struct {
 	Totals    Totals
 	Tiles     []tile
 	Findings  []Finding
+	MoreFinds int // findings that are not shown
 	Failures  FailureLog
 	MoreFails int // groups that are not shown
 
@@ -146,6 +148,9 @@ func (v view) data() *pageData {
 			d.NotFound = true
 		}
 		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return !f.about(d.Name) })
+	}
+	if n := len(d.Findings) - pageFindings; n > 0 && v.name != "signals" {
+		d.MoreFinds, d.Findings = n, d.Findings[:pageFindings]
 	}
 	return d
 }

@@ -118,6 +118,9 @@ func report(d *inspector.Diagnosis, window time.Duration) string {
 			indent(&b, stack)
 		}
 	}
+	if d.Omitted > 0 {
+		fmt.Fprintf(&b, "and %d more, no worse\n", d.Omitted)
+	}
 	if d.Healthy {
 		if len(d.Findings) > 0 {
 			b.WriteByte('\n')
