@@ -216,7 +216,7 @@ func syncListener(frames string, known map[string]*hearing) string {
 		name := frameName(line)
 		switch {
 		case name == "":
-		case !strings.HasPrefix(name, core+"."):
+		case !ofCore(name):
 			above = shortName(name)
 		case strings.HasPrefix(name, syncSignal) && known[above] != nil:
 			return above

@@ -65,6 +65,7 @@ func goroutine(number int, state string, functions ...string) string {
 	for _, f := range functions {
 		if f == "emit" {
 			b.WriteString(core + ".(*handler[...]).call(0x0?, {0x1?, 0x2?}, 0x0)\n\t/signals/listeners.go:82 +0xbc\n")
+			b.WriteString(core + "/internal/chain.(*emission).call(0x0?, 0x1?)\n\t/signals/internal/chain/emission.go:82 +0xbc\n")
 			b.WriteString(core + ".(*SyncSignal[...]).Emit(0x0?, {0xa9?, 0x1abb?}, 0x0)\n\t/signals/sync.go:64 +0xd2\n")
 			continue
 		}
