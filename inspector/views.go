@@ -1,10 +1,8 @@
 package inspector
 
 import (
-	"cmp"
 	"html/template"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -206,84 +204,6 @@ func (s *state) classOf(status Status) string {
 	return ""
 }
 
-// heads are the columns of the table that can be sorted by.
-var heads = []struct{ name, title, class, sort string }{
-	{"Signal and its listeners", "", "name", "name"},
-	{"Trend", "rate over the last minute; ticks below are failures", "trend", ""},
-	{"Rate", "emissions or deliveries a second", "num", "rate"},
-	{"Total", "emissions or deliveries", "num", "emissions"},
-	{"Failed", "failures, panics among them", "num", "failures"},
-	{"Lost", "drops and refusals", "num", "drops"},
-	{"Waiting", "pending emissions, lag", "num", "pending"},
-	{"p50", "half of the sampled calls took at most", "num", ""},
-	{"p99", "99 % of the sampled calls took at most", "num", "p99"},
-	{"State", "the worst first", "state", "status"},
-}
-
-func (v view) signals(d *pageData, s *state) {
-	sorted := cmp.Or(v.query.sort, worstFirst)
-	for _, h := range heads {
-		n := head{Name: h.name, Title: h.title, Class: h.class}
-		if h.sort != "" {
-			next := "-" + h.sort // numbers: the largest first
-			if h.sort == "name" {
-				next = h.sort
-			}
-			switch sorted {
-			case h.sort:
-				n.Arrow, n.Sort, next = "↑", "ascending", "-"+h.sort
-			case "-" + h.sort:
-				n.Arrow, n.Sort, next = "↓", "descending", h.sort
-			}
-			n.Link = link("./", "q", v.query.words, "sort", next)
-		}
-		d.Heads = append(d.Heads, n)
-	}
-	q := v.query
-	q.signal = ""
-	most := q.most(pageSignals, pageSignals)
-	picked, matching := s.pick(q, most)
-	d.Matching = matching
-	d.From, d.To = min(q.offset+1, matching), q.offset+len(picked)
-	if q.offset > 0 {
-		d.Previous = link("./", "q", q.words, "sort", q.sort, "offset", offset(max(0, q.offset-most)))
-	}
-	if d.To < matching {
-		d.Next = link("./", "q", q.words, "sort", q.sort, "offset", offset(d.To))
-	}
-	for _, t := range picked {
-		d.Rows = append(d.Rows, t.show(t.rows, pageListeners, false))
-	}
-}
-
-// offset is one in a link, where 0 needs none.
-func offset(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
-}
-
-// show makes what the page shows of a signal and of rows of it.
-func (t *signalTrack) show(rows []*listenerTrack, most int, detail bool) signalRow {
-	row := signalRow{Signal: t.Signal, Link: link("signal", "signal", t.Name), Spark: spark(t.rates, t.fails, t.seen)}
-	for k, l := range rows {
-		if k >= most && len(rows) > most+1 {
-			row.More = len(rows) - k
-			break
-		}
-		r := listenerRow{Listener: l.Listener, Async: t.Kind != "sync", Spark: spark(l.rates, l.fails, l.seen)}
-		if detail {
-			r.Histogram = histogram(l.durations)
-		}
-		if l.InFlight > 0 && l.Running >= 1 {
-			r.Stacks = link("stacks", "signal", t.Name, "listener", l.worst().ID)
-		}
-		row.Rows = append(row.Rows, r)
-	}
-	return row
-}
-
 func (v view) signal(d *pageData, t *signalTrack, sites []callSite) {
 	rows := t.rows
 	d.Listening = len(t.listeners)
@@ -316,32 +236,4 @@ func (v view) signal(d *pageData, t *signalTrack, sites []callSite) {
 	for _, s := range sites {
 		d.Sites = append(d.Sites, siteRow{s.function, s.site, s.inside, t.EmitRate * float64(s.weight) / float64(sum)})
 	}
-}
-
-// wire is a signal of the wiring as a list: for small screens, and for those
-// who do not see the drawing.
-type wire struct {
-	Node
-	From []string
-	To   []Node
-}
-
-func (g Graph) wires() (all []wire) {
-	index := make(map[string]int)
-	nodes := make(map[string]Node, len(g.Nodes))
-	for _, n := range g.Nodes {
-		if nodes[n.ID] = n; n.Type == NodeSignal {
-			index[n.ID] = len(all)
-			all = append(all, wire{Node: n})
-		}
-	}
-	for _, e := range g.Edges {
-		if k, ok := index[e.To]; ok && !slices.Contains(all[k].From, nodes[e.From].Label) {
-			all[k].From = append(all[k].From, nodes[e.From].Label)
-		}
-		if k, ok := index[e.From]; ok {
-			all[k].To = append(all[k].To, nodes[e.To])
-		}
-	}
-	return all
 }

@@ -41,9 +41,7 @@ func (a asking) query() url.Values {
 	if a.filter != "" {
 		v.Set("q", a.filter)
 	}
-	if a.limit > 0 {
-		v.Set("limit", strconv.Itoa(a.limit))
-	}
+	v.Set("limit", strconv.Itoa(a.limit)) // 0: as many as an answer can have
 	if a.offset > 0 {
 		v.Set("offset", strconv.Itoa(a.offset))
 	}
@@ -110,7 +108,7 @@ snapshot before; the first one, which is only to compare with, is not printed.`,
 	flags.BoolVarP(&ask.reverse, "reverse", "r", false, "turn the order around")
 	flags.StringVar(&ask.filter, "filter", "", "only signals with these words in their name or that of a listener")
 	flags.StringVarP(&which, "listeners", "l", string(showTrouble), "listeners to list: "+strings.Join(shows, ", "))
-	flags.IntVar(&ask.limit, "limit", 0, "print at most so many signals, 0 for all; a screen shows what fits")
+	flags.IntVar(&ask.limit, "limit", 0, "print at most so many signals, 0 for as many as the inspector answers with (1000); a screen shows what fits")
 	flags.DurationVarP(&interval, "interval", "i", time.Second, "time between snapshots")
 	flags.IntVarP(&times, "iterations", "n", 0, "print so many blocks and end")
 	flags.BoolVar(&asPlain, "plain", false, wantPlain)
