@@ -136,7 +136,9 @@ func TestAWithdrawnRightEndsTheStream(t *testing.T) {
 				t.Fatal(err)
 			}
 			if strings.HasPrefix(line, "event: ") {
-				events++
+				if events++; events > 9 {
+					t.Fatal("the stream goes on after all rights were withdrawn")
+				}
 			}
 		}
 		if events > 1 { // one was rendered before
@@ -174,7 +176,9 @@ func TestThereIsAMostOfStreams(t *testing.T) {
 			next(t, bufio.NewReader(c))
 			conns = append(conns, c)
 		}
-		w := do(i, request("events"))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // for a stream that is not refused
+		defer cancel()
+		w := do(i, request("events").WithContext(ctx))
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 			t.Errorf("one more: %d", w.Code)
 		}
