@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -81,10 +82,8 @@ var (
 // proxies, nginx as it comes, speak HTTP/1.0 or close them.
 func proxied(r *http.Request) string {
 	for name := range r.Header {
-		for _, h := range forwarded {
-			if name == h {
-				return "the header " + name + " says that this one was forwarded"
-			}
+		if slices.Contains(forwarded, name) {
+			return "the header " + name + " says that this one was forwarded"
 		}
 		for _, p := range forwardedPrefixes {
 			if strings.HasPrefix(name, p) {

@@ -254,10 +254,10 @@ func (t *listenerTrack) past(f Finding, who string, n lately) (Finding, bool) {
 
 // whyNeverCalled finds what keeps emissions from a row: on a sync signal, what
 // is called before it and fails, or does not come back.
-func (s *signalTrack) whyNeverCalled(t *listenerTrack) (why, advice string) {
-	if s.Kind == string(signals.KindSync) {
-		for _, before := range s.rows {
-			if before == t {
+func (t *signalTrack) whyNeverCalled(l *listenerTrack) (why, advice string) {
+	if t.Kind == string(signals.KindSync) {
+		for _, before := range t.rows {
+			if before == l {
 				break
 			}
 			switch {
@@ -269,8 +269,8 @@ func (s *signalTrack) whyNeverCalled(t *listenerTrack) (why, advice string) {
 				return before.Name() + ", which is called before it, was not called either", adviceNever
 			}
 		}
-		if s.Gone > 0 {
-			return fmt.Sprintf("listeners that are gone failed %s, and TryEmit stops there", plural(s.Gone, "time")), adviceBehind
+		if t.Gone > 0 {
+			return fmt.Sprintf("listeners that are gone failed %s, and TryEmit stops there", plural(t.Gone, "time")), adviceBehind
 		}
 	}
 	return "its Filter passes nothing, or it came later", adviceNever

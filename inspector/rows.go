@@ -170,14 +170,14 @@ func listenerIDs(ls []signals.ListenerStats) []string {
 	return ids
 }
 
-func (t *listenerTrack) take(now, before time.Time, id string, ls *signals.ListenerStats) {
-	pace := t.step(now, before, counts{ls.Deliveries, ls.Failures, ls.Drops, 0, 0}, ls.Lag)
-	t.durations = ls.Durations
-	t.Listener = Listener{
+func (l *listenerTrack) take(now, before time.Time, id string, ls *signals.ListenerStats) {
+	pace := l.step(now, before, counts{ls.Deliveries, ls.Failures, ls.Drops, 0, 0}, ls.Lag)
+	l.durations = ls.Durations
+	l.Listener = Listener{
 		ID: id, Key: ls.Key, Function: ls.Listener, Site: ls.Site, Priority: ls.Priority, Registrations: 1,
 		Deliveries: ls.Deliveries, Failures: ls.Failures, Panics: ls.Panics, Drops: ls.Drops,
 		Lag: ls.Lag, InFlight: ls.InFlight, Running: ls.Running.Seconds(),
 		Rate: pace.rate, FailRate: pace.fails, DropRate: pace.drops,
 	}
-	t.timed()
+	l.timed()
 }
