@@ -118,7 +118,7 @@ func TestAUnixSocket(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Unix sockets are not looked for there")
 	}
-	dir, err := os.MkdirTemp("", "s") // short: a socket's name has at most about 100 bytes
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // short: a socket's name has at most about 100 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
