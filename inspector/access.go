@@ -1,9 +1,11 @@
 package inspector
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -15,36 +17,91 @@ const (
 	Denied Access = iota
 	// View is everything but payloads.
 	View
-	// ViewPayloads is payloads too, where the option Payloads keeps them.
+	// ViewPayloads is payloads too, where the option Payloads keeps them. Only
+	// Authorize grants it.
 	ViewPayloads
 )
 
-// access returns what a request may do.
-func (i *Inspector) access(r *http.Request) Access {
+// access returns what a request may do, and why not more if that is nothing.
+func (i *Inspector) access(r *http.Request) (Access, string) {
 	if i.authorize != nil {
-		return i.authorize(r)
-	}
-	if local(r) {
-		return ViewPayloads
-	}
-	return Denied
-}
-
-// forwarded are the headers by which proxies say that they forward a request.
-// None of them is believed: a request that has one comes from elsewhere.
-var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
-
-// local reports whether a request comes from this machine and was meant for
-// it. The Host header tells apart a page of another site that had its name
-// point here (DNS rebinding).
-func local(r *http.Request) bool {
-	for _, h := range forwarded {
-		if len(r.Header.Values(h)) > 0 {
-			return false
+		switch a := i.authorize(r); {
+		case a <= Denied:
+			return Denied, "not allowed"
+		default:
+			return min(a, ViewPayloads), ""
 		}
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && peer.Addr().Unmap().IsLoopback() && localHost(r.Host)
+	if why := notLocal(r); why != "" {
+		return Denied, "only for requests of this machine to a loopback address, through no proxy; " + why +
+			"; use inspector.Authorize to let others in"
+	}
+	return View, ""
+}
+
+// notLocal says why a request does not come from this machine, or was not
+// meant for it; "" if it does and was. The Host header tells apart a page of
+// another site that had its name point here (DNS rebinding).
+//
+// This cannot be a fence: a proxy on this machine that says nothing of itself
+// looks like any other program here. It keeps out those that do say something,
+// which are most.
+func notLocal(r *http.Request) string {
+	if h := proxied(r); h != "" {
+		return h
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); !ok || local.Network() != "unix" {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !peer.Addr().Unmap().IsLoopback() {
+			return "this one comes from elsewhere"
+		}
+	}
+	if !localHost(r.Host) {
+		return fmt.Sprintf("this one is for the host %q", cut(r.Host, 100))
+	}
+	return ""
+}
+
+// Headers by which proxies, content delivery networks and the like say that
+// they forward a request. None of them is believed: a request that has one
+// comes from elsewhere.
+var (
+	forwarded = []string{
+		"Forwarded", "Via", "Proxy-Connection", "Proxy-Authorization", "Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "Max-Forwards",
+		"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Scheme", "X-Url-Scheme", "X-Host", "X-Rewrite-Url", "X-Varnish", "X-Proxyuser-Ip",
+		"Client-Ip", "True-Client-Ip", "Remote-User", "X-Remote-User", "Front-End-Https", "Cdn-Loop", "Incap-Client-Ip", "Ali-Cdn-Real-Ip",
+	}
+	forwardedPrefixes = []string{
+		"X-Forwarded", "X-Original-", "X-Envoy-", "X-Proxy", "X-Traefik-", "X-Amz-", "X-Amzn-", "X-Azure-", "X-Arr-", "X-Appengine-",
+		"X-Google-", "X-Goog-", "X-Vercel-", "X-Akamai-", "X-Sucuri-", "X-Nf-", "Akamai-", "Cf-", "Fastly-", "Fly-", "Tailscale-",
+	}
+)
+
+// proxied says by what a request shows that it came through a proxy; "" if it
+// does not. Browsers, curl and the like speak HTTP/1.1 and keep connections;
+// proxies, nginx as it comes, speak HTTP/1.0 or close them.
+func proxied(r *http.Request) string {
+	for name := range r.Header {
+		if slices.Contains(forwarded, name) {
+			return "the header " + name + " says that this one was forwarded"
+		}
+		for _, p := range forwardedPrefixes {
+			if strings.HasPrefix(name, p) {
+				return "the header " + cut(name, 100) + " says that this one was forwarded"
+			}
+		}
+	}
+	if !r.ProtoAtLeast(1, 1) {
+		return "this one speaks " + r.Proto + ", as proxies do"
+	}
+	for _, v := range r.Header.Values("Connection") {
+		for token := range strings.SplitSeq(v, ",") {
+			if t := strings.TrimSpace(token); t != "" && !strings.EqualFold(t, "keep-alive") {
+				return fmt.Sprintf("this one says Connection: %s, as proxies do", cut(t, 40))
+			}
+		}
+	}
+	return ""
 }
 
 func localHost(host string) bool {
@@ -60,7 +117,7 @@ func localHost(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // guard sets the headers that every answer has and reports whether the request
@@ -74,16 +131,12 @@ func (i *Inspector) guard(w http.ResponseWriter, r *http.Request) (Access, bool)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	access := i.access(r)
+	access, why := i.access(r)
 	if access == Denied {
-		text := "inspector: not allowed"
-		if i.authorize == nil {
-			text = "inspector: only for requests of this machine to a loopback address; use inspector.Authorize to let others in"
-		}
-		http.Error(w, text, http.StatusForbidden)
+		http.Error(w, "inspector: "+why, http.StatusForbidden)
 		return Denied, false
 	}
-	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+	if !ownSite(r) {
 		http.Error(w, "inspector: not for pages of other sites", http.StatusForbidden)
 		return Denied, false
 	}
@@ -93,4 +146,21 @@ func (i *Inspector) guard(w http.ResponseWriter, r *http.Request) (Access, bool)
 		return Denied, false
 	}
 	return access, true
+}
+
+// ownSite reports whether a request is not one that a page of another site or
+// origin makes. A link there may be followed, into a window and nowhere else.
+func ownSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		dest := r.Header.Get("Sec-Fetch-Dest")
+		return r.Header.Get("Sec-Fetch-Mode") == "navigate" && (dest == "" || dest == "document")
+	case "":
+		// An old browser, or none. A page asks its own server without Origin.
+		if origin := r.Header.Get("Origin"); origin != "" {
+			_, host, _ := strings.Cut(origin, "://")
+			return strings.EqualFold(host, r.Host)
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package inspector
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,6 +37,21 @@ func TestOnlyThisMachineMayLookUnlessAuthorizeSaysOtherwise(t *testing.T) {
 		{"forwarded, an empty header", "127.0.0.1:1", "localhost", [2]string{"X-Forwarded-For", ""}, 403},
 		{"Forwarded", "127.0.0.1:1", "localhost", [2]string{"Forwarded", "for=127.0.0.1;host=localhost"}, 403},
 		{"X-Forwarded-Host does not stand for Host", "127.0.0.1:1", "evil.example", [2]string{"X-Forwarded-Host", "localhost"}, 403},
+		{"Via", "127.0.0.1:1", "localhost", [2]string{"Via", "1.1 cache"}, 403},
+		{"X-Real-IP", "127.0.0.1:1", "localhost", [2]string{"X-Real-IP", "192.0.2.7"}, 403},
+		{"Cloudflare", "127.0.0.1:1", "localhost", [2]string{"CF-Connecting-IP", "192.0.2.7"}, 403},
+		{"Cloudflare, a header to come", "127.0.0.1:1", "localhost", [2]string{"Cf-New", "1"}, 403},
+		{"any X-Forwarded", "127.0.0.1:1", "localhost", [2]string{"X-Forwarded-Anything", "1"}, 403},
+		{"a proxy's user", "127.0.0.1:1", "localhost", [2]string{"Tailscale-User-Login", "alice"}, 403},
+		{"Proxy-Connection", "127.0.0.1:1", "localhost", [2]string{"Proxy-Connection", "keep-alive"}, 403},
+		{"a connection that is to be closed", "127.0.0.1:1", "localhost", [2]string{"Connection", "close"}, 403},
+		{"Connection that names headers", "127.0.0.1:1", "localhost", [2]string{"Connection", "keep-alive, X-Forwarded-For"}, 403},
+		{"a connection that is to be kept", "127.0.0.1:1", "localhost", [2]string{"Connection", "Keep-Alive"}, 200},
+		{"an ordinary client's headers", "127.0.0.1:1", "localhost", [2]string{"X-Request-Id", "7"}, 200},
+		{"a page of the same site and another port", "127.0.0.1:1", "localhost", [2]string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"a page of another origin, of an old browser", "127.0.0.1:1", "localhost", [2]string{"Origin", "http://evil.example"}, 403},
+		{"a page without an origin", "127.0.0.1:1", "localhost", [2]string{"Origin", "null"}, 403},
+		{"the same origin", "127.0.0.1:1", "localhost", [2]string{"Origin", "http://localhost"}, 200},
 		{"a page of another site", "127.0.0.1:1", "localhost", [2]string{"Sec-Fetch-Site", "cross-site"}, 403},
 		{"the inspector's own page", "127.0.0.1:1", "localhost", [2]string{"Sec-Fetch-Site", "same-origin"}, 200},
 	} {
@@ -56,6 +72,79 @@ func TestOnlyThisMachineMayLookUnlessAuthorizeSaysOtherwise(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNginxAsItComesIsRefused(t *testing.T) {
+	i := open(t, quietBus())
+	// proxy_pass http://127.0.0.1:8080 and nothing else: no header tells.
+	w := do(i, request("", func(r *http.Request) {
+		r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = "127.0.0.1:8080", "HTTP/1.0", 1, 0
+		r.Header.Set("Connection", "close")
+	}))
+	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "HTTP/1.0, as proxies do") || !strings.Contains(w.Body.String(), "inspector.Authorize") {
+		t.Errorf("%d %s; want 403 and why", w.Code, w.Body)
+	}
+}
+
+// unixAddr is what a server says of a Unix socket.
+type unixAddr struct{}
+
+func (unixAddr) Network() string { return "unix" }
+func (unixAddr) String() string  { return "@" }
+
+func TestAUnixSocketIsOfThisMachine(t *testing.T) {
+	i := open(t, quietBus())
+	for host, want := range map[string]int{"localhost": 200, "evil.example": 403} {
+		r := request("", func(r *http.Request) { r.RemoteAddr, r.Host = "@", host })
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(unixAddr{})))
+		if w := do(i, r); w.Code != want {
+			t.Errorf("asked as %s: %d; want %d", host, w.Code, want)
+		}
+	}
+}
+
+func TestDefaultAccessNeverShowsPayloads(t *testing.T) {
+	bus := quietBus()
+	i := open(t, bus, Payloads(5))
+	s := signals.NewSync[string](signals.Name("s"), signals.OnBus(bus))
+	s.AddListener(func(context.Context, string) { panic("oh") })
+	s.Emit(t.Context(), "secret-word")
+	if i.tails != nil {
+		t.Error("payloads are kept that nobody may see")
+	}
+	if w := do(i, request("payloads.json?signal=s")); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "inspector.Authorize") {
+		t.Errorf("payloads.json: %d %s; want 403 and what to do", w.Code, w.Body)
+	}
+	for _, path := range []string{"", "signal?signal=s", "failures", "failures.json", "snapshot.json", "diagnosis.json"} {
+		if body := get(t, i, path); strings.Contains(body, "secret-word") {
+			t.Errorf("%q shows a payload", path)
+		}
+	}
+	if page := get(t, i, "signal?signal=s"); !strings.Contains(page, "only with <code>inspector.Authorize</code>") {
+		t.Error("the page does not say why it shows no payloads")
+	}
+}
+
+func TestThePageSaysWhoMayLook(t *testing.T) {
+	const notice = "Behind a reverse proxy that is everybody"
+	if page := get(t, open(t, quietBus()), ""); !strings.Contains(page, notice) {
+		t.Error("without Authorize the page does not say that everybody behind a proxy may look")
+	}
+	if page := get(t, open(t, quietBus(), Authorize(all)), ""); strings.Contains(page, notice) {
+		t.Error("with Authorize the page warns of proxies")
+	}
+}
+
+func TestALinkMayNotBeAFrame(t *testing.T) {
+	i := open(t, quietBus())
+	w := do(i, request("", func(r *http.Request) {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "iframe")
+	}))
+	if w.Code != http.StatusForbidden {
+		t.Errorf("%d; want 403", w.Code)
 	}
 }
 
@@ -117,8 +206,12 @@ func TestWithoutTheOptionNoPayloadIsKept(t *testing.T) {
 	s := signals.NewSync[string](signals.Name("s"), signals.OnBus(bus))
 	s.AddListener(func(context.Context, string) { panic("oh") })
 	s.Emit(t.Context(), "secret-word")
-	if w := do(i, request("payloads.json?signal=s")); w.Code != http.StatusNotFound {
-		t.Errorf("payloads.json: %d; want 404", w.Code)
+	if w := do(i, request("payloads.json?signal=s")); w.Code != http.StatusForbidden {
+		t.Errorf("payloads.json: %d; want 403", w.Code)
+	}
+	granted := open(t, bus, Authorize(all))
+	if w := do(granted, request("payloads.json?signal=s")); w.Code != http.StatusNotFound {
+		t.Errorf("payloads.json for who may see them: %d; want 404", w.Code)
 	}
 	for _, path := range []string{"failures.json", "failures", "signal?signal=s"} {
 		if body := get(t, i, path); strings.Contains(body, "secret-word") {

@@ -43,6 +43,7 @@ type Signal struct {
 	Panics       uint64     `json:"panics"`
 	Drops        uint64     `json:"drops"`
 	Refusals     uint64     `json:"refusals"`
+	Gone         uint64     `json:"failures_of_gone"` // failures of listeners that are removed, or had Once
 	OverCapacity uint64     `json:"over_capacity"`
 	Pending      int        `json:"pending"`
 	Workers      int        `json:"workers"`
@@ -53,32 +54,39 @@ type Signal struct {
 	DropRate     float64    `json:"drop_rate"`
 	P99          float64    `json:"p99_seconds"` // of its slowest listener
 	History      *History   `json:"history,omitempty"`
-	Listeners    []Listener `json:"listeners"` // in calling order
+	Listeners    []Listener `json:"listeners"`           // rows, in calling order
+	More         int        `json:"more_rows,omitempty"` // that the answer leaves out
+
+	listening int // registrations
 }
 
-// Listener is one listener of a signal.
+// Listener is one listener of a signal; or several that are the same function,
+// registered at the same place, which are one row: those without a key, and
+// those with keys if there are more than 12 of them. Counts are then sums, of
+// those that have gone too, and durations are of all together.
 type Listener struct {
-	ID         string   `json:"id"`       // unique within the signal
-	Key        string   `json:"key"`      // or ""
-	Function   string   `json:"function"` // such as shop.(*Stock).reserve
-	Site       string   `json:"site"`     // file:line of the registration
-	Priority   int      `json:"priority"`
-	Status     Status   `json:"status"`
-	Deliveries uint64   `json:"deliveries"`
-	Failures   uint64   `json:"failures"`
-	Panics     uint64   `json:"panics"`
-	Drops      uint64   `json:"drops"`
-	Lag        int      `json:"lag"`
-	InFlight   int      `json:"in_flight"`       // of a sync signal: those known to be stuck
-	Running    float64  `json:"running_seconds"` // how long the oldest call under way has run, as far as is known
-	Rate       float64  `json:"rate"`            // deliveries a second
-	FailRate   float64  `json:"fail_rate"`
-	DropRate   float64  `json:"drop_rate"`
-	P50        float64  `json:"p50_seconds"` // of sampled calls, an upper bound; 0: none sampled
-	P99        float64  `json:"p99_seconds"`
-	Max        float64  `json:"max_seconds"`
-	Sampled    uint64   `json:"sampled"` // calls that the durations are of
-	History    *History `json:"history,omitempty"`
+	ID            string   `json:"id"`       // unique within the signal
+	Key           string   `json:"key"`      // or ""
+	Function      string   `json:"function"` // such as shop.(*Stock).reserve
+	Site          string   `json:"site"`     // file:line of the registration
+	Priority      int      `json:"priority"`
+	Registrations int      `json:"registrations"` // that the row stands for
+	Status        Status   `json:"status"`
+	Deliveries    uint64   `json:"deliveries"`
+	Failures      uint64   `json:"failures"`
+	Panics        uint64   `json:"panics"`
+	Drops         uint64   `json:"drops"`
+	Lag           int      `json:"lag"`
+	InFlight      int      `json:"in_flight"`       // of a sync signal: those known to be stuck
+	Running       float64  `json:"running_seconds"` // how long the oldest call under way has run, as far as is known
+	Rate          float64  `json:"rate"`            // deliveries a second
+	FailRate      float64  `json:"fail_rate"`
+	DropRate      float64  `json:"drop_rate"`
+	P50           float64  `json:"p50_seconds"` // of sampled calls, an upper bound; 0: none sampled
+	P99           float64  `json:"p99_seconds"`
+	Max           float64  `json:"max_seconds"`
+	Sampled       uint64   `json:"sampled"` // calls that the durations are of
+	History       *History `json:"history,omitempty"`
 }
 
 // Name returns the key, or the function of a listener without one.
@@ -103,7 +111,7 @@ type Status string
 // The statuses, the worst first.
 const (
 	StatusStuck    Status = "stuck"    // a call has run longer than StuckAfter
-	StatusFailing  Status = "failing"  // failed in the last minute
+	StatusFailing  Status = "failing"  // failed in the last minute, as did a listener that is gone
 	StatusLagging  Status = "lagging"  // lag that grows, or takes more than 10 seconds to work off
 	StatusDropping Status = "dropping" // dropped or refused in the last minute
 	StatusUnheard  Status = "unheard"  // emitted with nobody listening
@@ -114,8 +122,10 @@ const (
 // Diagnosis is what diagnosis.json says.
 type Diagnosis struct {
 	Time     time.Time `json:"time"`
-	Healthy  bool      `json:"healthy"` // no error and no warning
+	Window   float64   `json:"window_seconds"` // what is older is not wrong any more
+	Healthy  bool      `json:"healthy"`        // no error and no warning
 	Findings []Finding `json:"findings"`
+	Omitted  int       `json:"omitted,omitempty"` // the least bad ones, beyond 500
 }
 
 // Severity is how bad a finding is.
@@ -131,7 +141,7 @@ const (
 // The kinds of finding.
 const (
 	FindingStuck    = "stuck"    // a call does not come back
-	FindingFailing  = "failing"  // failures in the last minute
+	FindingFailing  = "failing"  // failures, of the signal too: of listeners that are gone
 	FindingLag      = "lag"      // lag that grows, or takes long to work off
 	FindingDrops    = "drops"    // a listener with MaxLag missed emissions
 	FindingRefusals = "refusals" // emissions were not accepted
@@ -150,6 +160,8 @@ type Finding struct {
 	Function string   `json:"function,omitempty"`        //
 	Site     string   `json:"site,omitempty"`            // of the listener, or of the signal
 	Text     string   `json:"text"`                      // one sentence for people
+	Advice   string   `json:"advice,omitempty"`          // what to do about it
+	Status   Status   `json:"status"`                    // the state that it is about, for its colour
 	Running  float64  `json:"running_seconds,omitempty"` // of a stuck call
 	Count    uint64   `json:"count,omitempty"`           // failures, lag, drops, refusals, emissions
 	Stacks   []string `json:"stacks,omitempty"`          // of a stuck listener, on request
@@ -170,8 +182,19 @@ type Candidate struct {
 
 // FailureLog is what failures.json says.
 type FailureLog struct {
-	Total    uint64    `json:"total"` // since the inspector was made
-	Failures []Failure `json:"failures"`
+	Total    uint64         `json:"total"` // since the inspector was made
+	Failures []Failure      `json:"failures"`
+	Groups   []FailureGroup `json:"groups"`
+}
+
+// FailureGroup is all failures of one listener with the same message, numbers
+// in it aside; of the refusals of a signal the same. What it says beyond the
+// counts is of the last one that was kept.
+type FailureGroup struct {
+	Failure
+	Count uint64    `json:"count"`
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
 }
 
 // Failure is one failure of a listener, or one refused Emit.

@@ -85,7 +85,7 @@ func (i *Inspector) examine(pace time.Duration, most int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.state.calls, i.state.callsAt = found, now
-	i.state.judge(i.state.at, i.stuck)
+	i.judgeLocked()
 }
 
 // see takes a sample, and looks at the goroutines, for a page that is open.
@@ -216,7 +216,7 @@ func syncListener(frames string, known map[string]*hearing) string {
 		name := frameName(line)
 		switch {
 		case name == "":
-		case !strings.HasPrefix(name, core+"."):
+		case !ofCore(name):
 			above = shortName(name)
 		case strings.HasPrefix(name, syncSignal) && known[above] != nil:
 			return above

@@ -42,7 +42,7 @@ func (l *looks) after(d time.Duration, goroutines ...string) Diagnosis {
 	l.dump = strings.Join(goroutines, "\n\n")
 	l.examine(askedPace, math.MaxInt)
 	l.fresh()
-	return l.diagnosis(false)
+	return l.diagnosis(recent, false)
 }
 
 // begun is a listener with an emission that may not have come to an end: of
@@ -65,6 +65,7 @@ func goroutine(number int, state string, functions ...string) string {
 	for _, f := range functions {
 		if f == "emit" {
 			b.WriteString(core + ".(*handler[...]).call(0x0?, {0x1?, 0x2?}, 0x0)\n\t/signals/listeners.go:82 +0xbc\n")
+			b.WriteString(core + "/internal/chain.(*emission).call(0x0?, 0x1?)\n\t/signals/internal/chain/emission.go:82 +0xbc\n")
 			b.WriteString(core + ".(*SyncSignal[...]).Emit(0x0?, {0xa9?, 0x1abb?}, 0x0)\n\t/signals/sync.go:64 +0xd2\n")
 			continue
 		}
@@ -173,7 +174,7 @@ func TestAStuckFunctionOfSeveralListenersAccusesNone(t *testing.T) {
 			t.Errorf("%s is said to be stuck", s.Name)
 		}
 	}
-	if d := l.diagnosis(true); len(d.Findings[0].Stacks) != 1 {
+	if d := l.diagnosis(recent, true); len(d.Findings[0].Stacks) != 1 {
 		t.Errorf("stacks %q", d.Findings[0].Stacks)
 	}
 	if page := get(t, l, "diagnosis"); !strings.Contains(page, "one of &#34;a&#34;") || strings.Contains(page, `"signal?signal="`) || !strings.Contains(page, "stacks?signal=a&amp;listener=one") {
@@ -253,7 +254,7 @@ func TestWhatNobodyLooksAtAnyMoreIsForgotten(t *testing.T) {
 	wantKinds(t, "at first", l.after(0, blocked(7, "select, 2 minutes")), "error stuck s mail")
 	l.clock = l.clock.Add(callsAge + 1)
 	l.look(true)
-	wantKinds(t, "without a look", l.diagnosis(false), "info silent s mail")
+	wantKinds(t, "without a look", l.diagnosis(recent, false), "info silent s mail")
 }
 
 func TestReadingTheHeadOfAStack(t *testing.T) {
@@ -384,7 +385,7 @@ func TestARealGoroutineThatIsStuckInASyncListenerIsFound(t *testing.T) {
 	clock = clock.Add(time.Minute)
 	i.examine(askedPace, math.MaxInt)
 	i.look(true)
-	for _, f := range i.diagnosis(false).Findings {
+	for _, f := range i.diagnosis(recent, false).Findings {
 		if f.Kind == FindingStuck {
 			t.Errorf("when all have gone on: %s", f.Text)
 		}

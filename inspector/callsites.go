@@ -161,7 +161,14 @@ func ours(f runtime.Frame) bool {
 	if strings.HasSuffix(f.File, "_test.go") {
 		return false
 	}
-	return strings.HasPrefix(f.Function, core+".") || strings.HasPrefix(f.Function, core+"/resilience.") || strings.HasPrefix(f.Function, self)
+	return ofCore(f.Function) || strings.HasPrefix(f.Function, core+"/resilience.") || strings.HasPrefix(f.Function, self)
+}
+
+// ofCore reports whether a function is one of the core: of the package that
+// users see, or of those that it is made of.
+func ofCore(function string) bool {
+	rest, ok := strings.CutPrefix(function, core)
+	return ok && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/internal/"))
 }
 
 // readStack finds in the stack of an emission the code that emits, and the
@@ -179,7 +186,7 @@ func readStack(pcs []uintptr) (found callSite) {
 				found.function, found.site = shortName(f.Function), shortSite(f.File, f.Line)
 			}
 			last = f.Function
-		case last != "" && strings.HasPrefix(f.Function, core+"."):
+		case last != "" && ofCore(f.Function):
 			found.inside = shortName(last)
 			return found
 		}

@@ -12,8 +12,9 @@ import (
 // Sparklines and charts are drawn here, from numbers only. They stretch to
 // whatever room the page gives them; their style is in the style sheet.
 
-// spark draws the recent past of a rate, and where there were failures.
-func spark(rates, fails []float32) template.HTML {
+// spark draws the recent past of a rate, and where there were failures: among
+// the last seen points, since of the others it is not known when.
+func spark(rates, fails []float32, seen int) template.HTML {
 	const w, h = 96.0, 22.0
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="spark" viewBox="0 0 %g %g" preserveAspectRatio="none" aria-hidden="true">`, w, h)
@@ -22,7 +23,7 @@ func spark(rates, fails []float32) template.HTML {
 		first := w * (1 - float64(len(rates)-1)/(points-1))
 		fmt.Fprintf(&b, `<path class="area" d="M%.1f,%g L%s L%g,%g z"/><path class="line" d="M%s"/>`, first, h, line, w, h, line)
 		for i, f := range fails {
-			if f > 0 {
+			if f > 0 && len(fails)-i <= seen {
 				x := w * (1 - float64(len(fails)-1-i)/(points-1))
 				fmt.Fprintf(&b, `<path class="fail" d="M%.1f,%g v-4"/>`, x, h)
 			}
@@ -55,14 +56,13 @@ type chart struct {
 	Title string
 	Now   string
 	Top   string
-	Span  string
 	SVG   template.HTML
 	Class string
 }
 
 func newChart[N float32 | int32](title, class string, values []N, unit string) chart {
 	const w, h = 400.0, 120.0
-	c := chart{Title: title, Class: class, Now: "0" + unit, Span: fmt.Sprintf("%d samples", points)}
+	c := chart{Title: title, Class: class, Now: "0" + unit}
 	top := 0.0
 	for _, v := range values {
 		top = max(top, float64(v))

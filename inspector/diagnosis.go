@@ -10,17 +10,17 @@ import (
 	"example.com/signals"
 )
 
-// status of a listener: the first of these that applies.
-func (t *listenerTrack) status(now time.Time, stuck time.Duration) Status {
-	lately, _ := t.lately(now)
+// status of a row: the first of these that applies.
+func (t *listenerTrack) status(n lately) Status {
+	counted, _ := t.lately(n.now, n.window)
 	switch {
-	case t.InFlight > 0 && t.Running >= stuck.Seconds():
+	case t.InFlight > 0 && t.Running >= n.stuck.Seconds():
 		return StatusStuck
-	case lately.failures > 0:
+	case n.failures > 0 || counted.failures > 0:
 		return StatusFailing
-	case t.growing() || t.behind(now) > longestBehind:
+	case t.growing() || t.behind(n.now) > longestBehind:
 		return StatusLagging
-	case lately.drops > 0:
+	case n.drops > 0 || counted.drops > 0:
 		return StatusDropping
 	case t.Deliveries == 0 && t.Failures == 0 && t.Drops == 0 && t.Lag == 0 && t.InFlight == 0:
 		return StatusSilent
@@ -33,7 +33,7 @@ const longestBehind = 10 * time.Second
 
 // behind returns how long what waits for the listener takes it, at its pace.
 func (t *listenerTrack) behind(now time.Time) time.Duration {
-	lately, since := t.lately(now)
+	lately, since := t.lately(now, recent)
 	if t.Lag < 50 || lately.rate == 0 {
 		return 0
 	}
@@ -45,19 +45,20 @@ var statuses = []Status{StatusStuck, StatusFailing, StatusLagging, StatusDroppin
 // rank orders the statuses, the worst first.
 func (s Status) rank() int { return slices.Index(statuses, s) }
 
-// status of a signal: the worst of its own and its listeners'.
-func (t *signalTrack) status(now time.Time) Status {
-	lately, _ := t.lately(now)
+// status of a signal: the worst of its own and its rows'.
+func (t *signalTrack) status(j judgement) Status {
 	worst := StatusOK
-	switch {
-	case lately.refusals > 0:
+	switch refused, _ := t.refused(j); {
+	case len(t.gone) > 0:
+		worst = StatusFailing
+	case refused > 0:
 		worst = StatusDropping
 	case t.Emissions > 0 && len(t.listeners) == 0:
 		worst = StatusUnheard
 	case t.Emissions == 0:
 		worst = StatusSilent
 	}
-	for _, l := range t.listeners {
+	for _, l := range t.rows {
 		if l.Status.rank() < worst.rank() {
 			worst = l.Status
 		}
@@ -65,13 +66,24 @@ func (t *signalTrack) status(now time.Time) Status {
 	return worst
 }
 
+// refused returns how many emissions were refused within the window, and over
+// how long that is. Those of Emit are known when they happen; those of TryEmit
+// and Offer, of which the caller is told alone, from the counters.
+func (t *signalTrack) refused(j judgement) (uint64, time.Duration) {
+	told := j.recent[who{signal: t.Name}].failures
+	if counted, since := t.lately(j.now, j.window); counted.refusals > told {
+		return counted.refusals, since
+	}
+	return told, j.window
+}
+
 // diagnose lists what is the matter, the worst first.
-func (s *state) diagnose(now time.Time) []Finding {
+func (s *state) diagnose(j judgement) []Finding {
 	found := []Finding{}
 	for _, t := range s.signals {
-		found = append(found, t.diagnose(now)...)
-		for _, l := range t.listeners {
-			if f, ok := l.diagnose(now, t); ok {
+		found = append(found, t.diagnose(j)...)
+		for _, l := range t.rows {
+			if f, ok := l.diagnose(j.of(t.Name, l), t); ok {
 				f.Signal, f.Listener, f.Name, f.Function, f.Site = t.Name, l.ID, l.Name(), l.Function, l.Site
 				found = append(found, f)
 			}
@@ -84,154 +96,182 @@ func (s *state) diagnose(now time.Time) []Finding {
 	}
 	order := map[Severity]int{SeverityError: 0, SeverityWarning: 1, SeverityInfo: 2}
 	slices.SortStableFunc(found, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(order[a.Severity], order[b.Severity]), cmp.Compare(b.Running, a.Running))
+		return cmp.Or(cmp.Compare(order[a.Severity], order[b.Severity]), cmp.Compare(a.Status.rank(), b.Status.rank()), cmp.Compare(b.Running, a.Running))
 	})
 	return found
 }
 
-func (t *signalTrack) diagnose(now time.Time) (found []Finding) {
-	lately, since := t.lately(now)
-	add := func(kind string, severity Severity, count uint64, format string, args ...any) {
-		found = append(found, Finding{Kind: kind, Severity: severity, Signal: t.Name, Site: t.Site, Count: count, Text: fmt.Sprintf(format, args...)})
+// diagnose is about the signal itself.
+func (t *signalTrack) diagnose(j judgement) (found []Finding) {
+	add := func(kind string, severity Severity, status Status, count uint64, advice, format string, args ...any) {
+		found = append(found, Finding{Kind: kind, Severity: severity, Status: status, Signal: t.Name, Site: t.Site, Count: count, Text: fmt.Sprintf(format, args...), Advice: advice})
 	}
-	if lately.refusals > 0 {
-		add(FindingRefusals, SeverityWarning, lately.refusals, "%q refused %s in %s: it was at its Capacity, or closing",
-			t.Name, plural(lately.refusals, "emission"), span(since))
+	gone := j.departed(t)
+	switch {
+	case len(gone) > 0:
+		var sum uint64
+		var names []string
+		for k, d := range gone {
+			if sum += d.failures; k < maxNamed {
+				names = append(names, fmt.Sprintf("%s (%s)", cmp.Or(d.key, d.function), d.site))
+			}
+		}
+		if n := len(gone) - len(names); n > 0 {
+			names = append(names, plural(uint64(n), "other"))
+		}
+		severity := SeverityWarning
+		if 2*t.Gone >= t.Deliveries {
+			severity = SeverityError
+		}
+		add(FindingFailing, severity, StatusFailing, sum, adviceGone, "listeners of %q that are removed, or had Once, failed %s in %s: %s; the last one with: %s",
+			t.Name, plural(sum, "time"), span(j.window), strings.Join(names, ", "), cut(gone[0].text, maxQuoted))
+	case t.Gone > 0:
+		add(FindingFailing, SeverityInfo, StatusOK, t.Gone, "", "listeners of %q that are removed, or had Once, failed %s since it was made, none of them in %s",
+			t.Name, plural(t.Gone, "time"), span(j.window))
+	}
+	if n, since := t.refused(j); n > 0 {
+		why, advice := t.whyRefused(j)
+		add(FindingRefusals, SeverityWarning, StatusDropping, n, advice, "%q refused %s in %s: %s", t.Name, plural(n, "emission"), span(since), why)
 	} else if t.Refusals > 0 {
-		add(FindingRefusals, SeverityInfo, t.Refusals, "%q refused %s since it was made, none of them in %s",
-			t.Name, plural(t.Refusals, "emission"), span(since))
+		add(FindingRefusals, SeverityInfo, StatusOK, t.Refusals, "", "%q refused %s since it was made, none of them, as far as is known, in %s",
+			t.Name, plural(t.Refusals, "emission"), span(j.window))
 	}
 	if t.OverCapacity > 0 {
-		add(FindingOver, SeverityInfo, t.OverCapacity, "%q accepted %s above its Capacity, from inside listeners",
+		add(FindingOver, SeverityInfo, StatusOK, t.OverCapacity, adviceOver, "%q accepted %s above its Capacity, from inside listeners",
 			t.Name, plural(t.OverCapacity, "emission"))
 	}
 	if t.Emissions > 0 && len(t.listeners) == 0 {
 		severity := SeverityInfo
-		if lately.rate > 0 {
+		if lately, _ := t.lately(j.now, j.window); lately.rate > 0 {
 			severity = SeverityWarning
 		}
-		add(FindingUnheard, severity, t.Emissions, "%q was emitted %s, and nobody listens", t.Name, plural(t.Emissions, "time"))
+		add(FindingUnheard, severity, StatusUnheard, t.Emissions, adviceUnheard, "%q was emitted %s, and nobody listens", t.Name, plural(t.Emissions, "time"))
 	}
 	if t.Emissions == 0 && len(t.listeners) > 0 {
-		add(FindingSilent, SeverityInfo, 0, "%q has %s and was never emitted", t.Name, plural(uint64(len(t.listeners)), "listener"))
+		add(FindingSilent, SeverityInfo, StatusSilent, 0, adviceSilent, "%q has %s and was never emitted", t.Name, plural(uint64(len(t.listeners)), "listener"))
 	}
 	return found
 }
 
-func (t *listenerTrack) diagnose(now time.Time, s *signalTrack) (Finding, bool) {
-	lately, since := t.lately(now)
+// whyRefused says why, as far as is known, and what to do.
+func (t *signalTrack) whyRefused(j judgement) (why, advice string) {
+	told, ok := j.recent[who{signal: t.Name}]
+	switch {
+	case ok && told.reason == atCapacity:
+		return "it was at its Capacity", adviceCapacity
+	case ok && told.reason == isClosed:
+		return "it is closed, or its bus is closing", adviceClosed
+	case ok:
+		return cut(told.text, maxQuoted), adviceRefused
+	case t.Closed:
+		return "it is closed", adviceClosed
+	}
+	return "why, their callers were told", adviceTold
+}
+
+// diagnose is about one row.
+func (t *listenerTrack) diagnose(n lately, s *signalTrack) (Finding, bool) {
+	counted, since := t.lately(n.now, n.window)
 	who := fmt.Sprintf("%s of %q", t.Name(), s.Name)
-	switch t.Status {
+	if t.Registrations > 1 {
+		who = fmt.Sprintf("%s, registered %s, of %q", t.Name(), plural(uint64(t.Registrations), "time"), s.Name)
+	}
+	status := t.status(n)
+	f := Finding{Status: status}
+	switch status {
 	case StatusStuck:
 		text := fmt.Sprintf("%s is stuck: a call has been running for %s", who, seconds(t.Running))
-		if s.Kind == string(signals.KindSync) {
+		if s.Kind == string(signals.KindSync) || t.Registrations > 1 {
 			text += others(t.InFlight)
 		}
 		if t.Lag > t.InFlight {
 			text += fmt.Sprintf(", and %s for it", plural(uint64(t.Lag-t.InFlight), "emission waits", "emissions wait"))
 		}
-		return Finding{Kind: FindingStuck, Severity: SeverityError, Running: t.Running, Count: uint64(t.Lag), Text: text}, true
+		f.Kind, f.Severity, f.Running, f.Count, f.Text, f.Advice = FindingStuck, SeverityError, t.Running, uint64(t.Lag), text, adviceStuck
+		return f, true
 	case StatusFailing:
-		severity := SeverityWarning
-		if calls := lately.rate; calls > 0 && 2*lately.failures >= calls {
-			severity = SeverityError
+		failures, over := n.failures, n.window
+		if counted.failures > failures {
+			failures, over = counted.failures, since
 		}
-		return Finding{Kind: FindingFailing, Severity: severity, Count: lately.failures,
-			Text: fmt.Sprintf("%s failed in %d of %s in %s", who, lately.failures, plural(max(lately.rate, lately.failures), "call"), span(since))}, true
+		f.Kind, f.Severity, f.Count, f.Advice = FindingFailing, SeverityWarning, failures, adviceFailing
+		if calls := counted.rate; calls > 0 && 2*counted.failures >= calls {
+			f.Severity = SeverityError
+		}
+		f.Text = fmt.Sprintf("%s failed %s in %s", who, plural(failures, "time"), span(over))
+		if counted.failures == failures && counted.rate > 0 {
+			f.Text = fmt.Sprintf("%s failed in %d of %s in %s", who, failures, plural(max(counted.rate, failures), "call"), span(since))
+		}
+		if n.text != "" {
+			f.Text += "; the last time with: " + cut(n.text, maxQuoted)
+		}
+		return f, true
 	case StatusLagging:
 		text := fmt.Sprintf("%s falls behind: %s", who, plural(uint64(t.Lag), "emission waits", "emissions wait"))
 		if t.growing() {
 			text += ", and more each second"
 		}
-		if d := t.behind(now); d > time.Second {
+		if d := t.behind(n.now); d > time.Second {
 			text += fmt.Sprintf("; at its pace that takes %s", seconds(d.Seconds()))
 		}
-		return Finding{Kind: FindingLag, Severity: SeverityWarning, Count: uint64(t.Lag), Text: text}, true
+		f.Kind, f.Severity, f.Count, f.Text, f.Advice = FindingLag, SeverityWarning, uint64(t.Lag), text, adviceLag
+		return f, true
 	case StatusDropping:
-		return Finding{Kind: FindingDrops, Severity: SeverityWarning, Count: lately.drops,
-			Text: fmt.Sprintf("%s missed %s in %s, by its MaxLag", who, plural(lately.drops, "emission"), span(since))}, true
+		drops, over := n.drops, n.window
+		if counted.drops > drops {
+			drops, over = counted.drops, since
+		}
+		f.Kind, f.Severity, f.Count, f.Advice = FindingDrops, SeverityWarning, drops, adviceDrops
+		f.Text = fmt.Sprintf("%s missed %s in %s, by its MaxLag", who, plural(drops, "emission"), span(over))
+		return f, true
 	case StatusSilent:
 		if s.Emissions > 0 {
-			return Finding{Kind: FindingSilent, Severity: SeverityInfo, Count: s.Emissions,
-				Text: fmt.Sprintf("%s was never called, though the signal was emitted %s: its Filter passes nothing, or it came later", who, plural(s.Emissions, "time"))}, true
+			why, advice := s.whyNeverCalled(t)
+			f.Kind, f.Severity, f.Count, f.Advice = FindingSilent, SeverityInfo, s.Emissions, advice
+			f.Text = fmt.Sprintf("%s was never called, though the signal was emitted %s: %s", who, plural(s.Emissions, "time"), why)
+			return f, true
 		}
+		return f, false
 	}
-	if t.Drops > 0 && t.Status == StatusOK {
-		return Finding{Kind: FindingDrops, Severity: SeverityInfo, Count: t.Drops,
-			Text: fmt.Sprintf("%s missed %s since it was registered, none of them in %s", who, plural(t.Drops, "emission"), span(since))}, true
-	}
-	return Finding{}, false
+	return t.past(f, who, n)
 }
 
-// others says how many calls besides the longest are stuck.
-func others(calls int) string {
-	if calls < 2 {
-		return ""
-	}
-	return ", and " + plural(uint64(calls-1), "other call") + " too"
-}
-
-const (
-	maxCandidates = 16 // of a finding
-	maxNamed      = 4  // of them in its text
-)
-
-// diagnose is the finding about calls of which the stacks do not tell which
-// listener they are of.
-func (c *stuckCalls) diagnose(s *state) Finding {
-	f := Finding{Kind: FindingStuck, Severity: SeverityError, Function: c.function, Running: c.running.Seconds()}
-	one := true // signal
-	var names []string
-	for _, p := range c.refs {
-		one = one && p.signal == c.refs[0].signal
-		l := s.listener(p)
-		if l == nil || len(f.Candidates) == maxCandidates {
-			continue
-		}
-		f.Candidates = append(f.Candidates, Candidate{Signal: p.signal, Listener: p.id, Name: l.Name(), Site: l.Site})
-		if len(names) < maxNamed {
-			names = append(names, fmt.Sprintf("%s of %q", l.Name(), p.signal))
-		}
-	}
-	if one {
-		f.Signal = c.refs[0].signal
-	}
-	if n := len(c.refs) - len(names); n > 0 {
-		names = append(names, plural(uint64(n), "other listener"))
-	}
-	f.Text = fmt.Sprintf("%s is stuck: a call has been running for %s%s; the stack does not say of which listener: %s",
-		c.function, seconds(f.Running), others(c.calls), strings.Join(names, ", "))
-	return f
-}
-
-// about reports whether a finding is, or may be, about a signal.
-func (f *Finding) about(signal string) bool {
-	return f.Signal == signal || slices.ContainsFunc(f.Candidates, func(c Candidate) bool { return c.Signal == signal })
-}
-
-// plural says how many of what: "1 call", "2 calls", or the second form given.
-func plural(n uint64, forms ...string) string {
-	if n == 1 {
-		return "1 " + forms[0]
-	}
-	if len(forms) > 1 {
-		return count(n) + " " + forms[1]
-	}
-	return count(n) + " " + forms[0] + "s"
-}
-
-// span says over which time something was counted.
-func span(d time.Duration) string {
+// past are notes of what is over.
+func (t *listenerTrack) past(f Finding, who string, n lately) (Finding, bool) {
+	f.Severity = SeverityInfo
 	switch {
-	case d < 2*time.Second:
-		return "the last second"
-	case d > 50*time.Second && d < 80*time.Second:
-		return "the last minute"
+	case t.Failures > 0:
+		f.Kind, f.Count = FindingFailing, t.Failures
+		f.Text = fmt.Sprintf("%s failed %s since it was registered, none of them in %s", who, plural(t.Failures, "time"), span(n.window))
+	case t.Drops > 0:
+		f.Kind, f.Count = FindingDrops, t.Drops
+		f.Text = fmt.Sprintf("%s missed %s since it was registered, none of them in %s", who, plural(t.Drops, "emission"), span(n.window))
+	default:
+		return f, false
 	}
-	return "the last " + seconds(d.Seconds())
+	return f, true
 }
 
-// healthy reports whether nothing is wrong.
-func healthy(found []Finding) bool {
-	return !slices.ContainsFunc(found, func(f Finding) bool { return f.Severity != SeverityInfo })
+// whyNeverCalled finds what keeps emissions from a row: on a sync signal, what
+// is called before it and fails, or does not come back.
+func (t *signalTrack) whyNeverCalled(l *listenerTrack) (why, advice string) {
+	if t.Kind == string(signals.KindSync) {
+		for _, before := range t.rows {
+			if before == l {
+				break
+			}
+			switch {
+			case before.Status == StatusStuck:
+				return before.Name() + ", which is called before it, is stuck", adviceBehindStuck
+			case before.Failures > 0:
+				return fmt.Sprintf("%s, which is called before it, failed %s, and TryEmit stops there", before.Name(), plural(before.Failures, "time")), adviceBehind
+			case before.Deliveries == 0 && before.Status == StatusSilent:
+				return before.Name() + ", which is called before it, was not called either", adviceNever
+			}
+		}
+		if t.Gone > 0 {
+			return fmt.Sprintf("listeners that are gone failed %s, and TryEmit stops there", plural(t.Gone, "time")), adviceBehind
+		}
+	}
+	return "its Filter passes nothing, or it came later", adviceNever
 }

@@ -84,7 +84,7 @@ func (w waitFor) listen(context.Context, int) error {
 func (i *Inspector) at(d time.Duration) Diagnosis {
 	time.Sleep(d) // the bubble's clock: nobody waits
 	i.fresh()
-	return i.diagnosis(false)
+	return i.diagnosis(recent, false)
 }
 
 func TestTheDiagnosisFindsWhatIsWrongAndForgetsItLater(t *testing.T) {
@@ -127,9 +127,9 @@ func TestTheDiagnosisFindsWhatIsWrongAndForgetsItLater(t *testing.T) {
 		wantKinds(t, "at once", i.at(time.Second),
 			"error failing failing always",
 			"warning failing failing sometimes",
-			"warning unheard unheard",
 			"warning refusals full",
 			"warning drops lossy last",
+			"warning unheard unheard",
 			"info silent silent",
 			"info silent filtered never",
 		)
@@ -139,10 +139,12 @@ func TestTheDiagnosisFindsWhatIsWrongAndForgetsItLater(t *testing.T) {
 		}
 		wantKinds(t, "minutes later", d,
 			"info unheard unheard",
-			"info silent silent",
-			"info silent filtered never",
+			"info failing failing sometimes",
+			"info failing failing always",
 			"info refusals full",
 			"info drops lossy last",
+			"info silent silent",
+			"info silent filtered never",
 		)
 	})
 }
@@ -164,7 +166,7 @@ func TestGrowingLagIsFoundAndGoneWhenItShrinks(t *testing.T) {
 			}
 		}
 		emit(200, 6)
-		d := i.diagnosis(false)
+		d := i.diagnosis(recent, false)
 		wantKinds(t, "at twice its pace", d, "warning lag s slow")
 		if text := d.Findings[0].Text; !strings.Contains(text, "more each second") {
 			t.Error(text)

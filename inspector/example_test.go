@@ -2,9 +2,11 @@ package inspector_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"example.com/signals"
 	"example.com/signals/inspector"
@@ -24,35 +26,57 @@ func Example() {
 	// go server.ListenAndServe()
 }
 
-// Who is logged in may look, operators see payloads too.
+// Who has a token may look; the operators' one shows payloads too.
 func ExampleAuthorize() {
+	rights := map[string]inspector.Access{ // and for any other Denied
+		"guests-token":    inspector.View,
+		"operators-token": inspector.ViewPayloads,
+	}
 	bus := signals.NewBus()
 	handler := inspector.Handler(bus,
 		inspector.Payloads(20, "order.placed"),
 		inspector.Authorize(func(r *http.Request) inspector.Access {
-			switch user, password, _ := r.BasicAuth(); {
-			case user == "operator" && password == "secret":
-				return inspector.ViewPayloads
-			case user != "":
-				return inspector.View
-			}
-			return inspector.Denied
+			return rights[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 		}))
 	placed := signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus))
 	placed.Emit(context.Background(), 42)
 
-	for _, user := range []string{"", "guest", "operator"} {
+	for _, token := range []string{"", "guests-token", "operators-token"} {
 		request := httptest.NewRequest("GET", "/payloads.json?signal=order.placed", nil)
-		if user != "" {
-			request.SetBasicAuth(user, "secret")
-		}
+		request.Header.Set("Authorization", "Bearer "+token)
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, request)
-		fmt.Printf("%q: %d\n", user, answer.Code)
+		fmt.Printf("%q: %d\n", token, answer.Code)
 	}
 
 	// Output:
 	// "": 403
-	// "guest": 403
-	// "operator": 200
+	// "guests-token": 403
+	// "operators-token": 200
+}
+
+// A copy without what nobody should see.
+func ExampleRedact() {
+	type Order struct{ ID, Card string }
+	bus := signals.NewBus()
+	handler := inspector.Handler(bus,
+		inspector.Payloads(20),
+		inspector.Redact(func(signal string, payload any) any {
+			if o, ok := payload.(Order); ok {
+				o.Card = "..." + o.Card[len(o.Card)-4:]
+				return o
+			}
+			return "not shown"
+		}),
+		inspector.Authorize(func(*http.Request) inspector.Access { return inspector.ViewPayloads })) // in earnest: ask who it is
+	placed := signals.NewSync[Order](signals.Name("order.placed"), signals.OnBus(bus))
+	placed.Emit(context.Background(), Order{"A1", "4242424242424242"})
+
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest("GET", "/payloads.json?signal=order.placed", nil))
+	var tail inspector.Tail
+	fmt.Println(json.Unmarshal(answer.Body.Bytes(), &tail), tail.Payloads[0].Text)
+
+	// Output:
+	// <nil> {ID:"A1" Card:"...4242"}
 }

@@ -6,25 +6,26 @@ import (
 	"slices"
 )
 
-// listenersDrawn is how many listeners of a signal have a node of their own
-// when the number of signals is limited too.
+// listenersDrawn is how many rows of a signal have a node of their own.
 const listenersDrawn = 12
 
-// graph returns the wiring of the signals that a query asks for. With a limit
-// those that are in trouble, and then the busiest, stay.
+// graph returns the wiring of the signals that a query asks for: those that are
+// in trouble first, then the busiest.
 func (i *Inspector) graph(q query) Graph {
 	sites := i.sites.all()
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	limit := q.limit
-	q.limit, q.offset, q.sort = 0, 0, ""
-	picked, all := i.state.pick(q)
-	if limit > 0 && len(picked) > limit {
-		picked = mostTelling(picked, limit)
-	}
+	limit, offset := q.most(usualGraph, highGraph), q.offset
+	q.offset, q.sort = 0, "name"
+	picked, all := i.state.pick(q, len(i.state.signals))
+	slices.SortStableFunc(picked, func(a, b *signalTrack) int {
+		return cmp.Or(cmp.Compare(a.trouble(), b.trouble()), cmp.Compare(b.EmitRate, a.EmitRate))
+	})
+	picked = picked[min(offset, all):]
+	picked = picked[:min(limit, len(picked))]
 	b := graphBuilder{g: Graph{Nodes: []Node{}, Edges: []Edge{}, Omitted: all - len(picked)}, functions: map[string][]string{}}
 	for _, t := range picked {
-		b.signal(t, limit > 0)
+		b.signal(t)
 	}
 	for _, t := range picked {
 		b.callSites(t, sites[t.Name])
@@ -33,20 +34,12 @@ func (i *Inspector) graph(q query) Graph {
 	return b.g
 }
 
-var nodeOrder = map[string]int{NodeCallSite: 0, NodeSignal: 1, NodeListener: 2, NodeMore: 2}
+// trouble ranks a status; those that are no trouble are equal.
+func (s Status) trouble() int { return min(s.rank(), StatusOK.rank()) }
 
-// mostTelling keeps n signals, in their order.
-func mostTelling(all []*signalTrack, n int) []*signalTrack {
-	best := slices.Clone(all)
-	slices.SortStableFunc(best, func(a, b *signalTrack) int {
-		return cmp.Or(cmp.Compare(min(a.Status.rank(), StatusOK.rank()), min(b.Status.rank(), StatusOK.rank())), cmp.Compare(b.EmitRate, a.EmitRate))
-	})
-	stay := map[*signalTrack]bool{}
-	for _, t := range best[:n] {
-		stay[t] = true
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(t *signalTrack) bool { return !stay[t] })
-}
+func (s *Signal) trouble() int { return s.Status.trouble() }
+
+var nodeOrder = map[string]int{NodeCallSite: 0, NodeSignal: 1, NodeListener: 2, NodeMore: 2}
 
 type graphBuilder struct {
 	g         Graph
@@ -54,30 +47,32 @@ type graphBuilder struct {
 	sites     map[string]int      // call sites: their index in g.Nodes, by id
 }
 
-func (b *graphBuilder) signal(t *signalTrack, some bool) {
+func (b *graphBuilder) signal(t *signalTrack) {
 	id := "signal " + t.Name
 	b.g.Nodes = append(b.g.Nodes, Node{
 		ID: id, Type: NodeSignal, Label: t.Name, Detail: t.Kind + " " + t.Payload, Signal: t.Name,
 		Status: t.Status, Note: t.note(), Rate: t.EmitRate,
 	})
-	drawn := t.listeners
-	if some && len(drawn) > listenersDrawn+1 {
+	drawn := t.rows
+	if len(drawn) > listenersDrawn+1 {
 		drawn = slices.Clone(drawn)
-		slices.SortStableFunc(drawn, func(a, c *listenerTrack) int {
-			return cmp.Compare(min(a.Status.rank(), StatusOK.rank()), min(c.Status.rank(), StatusOK.rank()))
-		})
+		slices.SortStableFunc(drawn, func(a, c *listenerTrack) int { return cmp.Compare(a.Status.trouble(), c.Status.trouble()) })
 		drawn = drawn[:listenersDrawn]
 	}
 	for _, l := range drawn {
 		lid := fmt.Sprintf("listener %s of %s", l.ID, t.Name)
+		label := l.Name()
+		if l.Registrations > 1 {
+			label += " ×" + count(uint64(l.Registrations))
+		}
 		b.g.Nodes = append(b.g.Nodes, Node{
-			ID: lid, Type: NodeListener, Label: l.Name(), Detail: l.Site, Signal: t.Name,
+			ID: lid, Type: NodeListener, Label: label, Detail: l.Site, Signal: t.Name,
 			Status: l.Status, Note: l.note(), Rate: l.Rate,
 		})
 		b.g.Edges = append(b.g.Edges, Edge{From: id, To: lid, Rate: l.Rate})
 		b.functions[l.Function] = append(b.functions[l.Function], lid)
 	}
-	if rest := len(t.listeners) - len(drawn); rest > 0 {
+	if rest := len(t.rows) - len(drawn); rest > 0 {
 		more := "more of " + t.Name
 		b.g.Nodes = append(b.g.Nodes, Node{ID: more, Type: NodeMore, Label: fmt.Sprintf("%d more listeners", rest), Signal: t.Name, Status: StatusOK})
 		b.g.Edges = append(b.g.Edges, Edge{From: id, To: more})
@@ -103,10 +98,12 @@ func (t *listenerTrack) note() string {
 
 func (t *signalTrack) note() string {
 	switch {
-	case t.Emissions > 0 && len(t.listeners) == 0:
+	case t.Emissions > 0 && len(t.listeners) == 0 && len(t.gone) == 0:
 		return "nobody listens"
 	case t.Emissions == 0:
 		return "never emitted"
+	case len(t.gone) > 0:
+		return "listeners that are gone failed"
 	case t.Status == StatusDropping && t.Refusals > 0:
 		return plural(t.Refusals, "refusal")
 	}

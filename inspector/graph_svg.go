@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 )
 
+const loop = 44.0 // how far an edge from a box to itself goes out
+
 // svg draws a graph. The attributes make it complete by itself, in light
 // colours; on the page the style sheet overrides them by class.
 func (g Graph) svg() string {
@@ -17,33 +19,43 @@ func (g Graph) svg() string {
 		len(g.Nodes), len(g.Edges), d.width, d.height, d.width, d.height)
 	most := g.most()
 	for _, r := range d.routes {
-		drawEdge(&b, g, g.Edges[r.edge], r, most)
+		drawEdge(&b, &d, g, r, most)
 	}
-	for i, n := range g.Nodes {
-		drawNode(&b, n, d.places[i].x-nodeWidth/2, d.places[i].y-nodeHeight/2)
+	for _, p := range d.places {
+		drawBox(&b, g, p)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-func drawEdge(b *strings.Builder, g Graph, e Edge, r route, most float64) {
-	from, to := r.via[0], r.via[len(r.via)-1]
+func drawEdge(b *strings.Builder, d *drawing, g Graph, r route, most float64) {
+	e := g.Edges[r.edge]
+	left, right := r.ends()
 	var path strings.Builder
+	x, y := left.p.x+left.p.width/2, left.p.y+left.at
+	fmt.Fprintf(&path, "M%.1f,%.1f", x, y)
+	var tipX, tipY, turn float64 // of the arrow
 	switch {
-	case from == to: // a listener cannot be a signal, so this is never drawn, but a graph may be anything
-		fmt.Fprintf(&path, "M%.1f,%.1f c40,-40 40,40 0,1", from.x+nodeWidth/2, from.y)
-	case r.back:
-		x, y := from.x+nodeWidth/2, from.y
-		fmt.Fprintf(&path, "M%.1f,%.1f c46,0 46,-34 0,-34 L%.1f,%.1f", x, y, to.x-nodeWidth/2, to.y-34)
-		fmt.Fprintf(&path, " c-46,0 -46,34 0,34")
+	case r.self:
+		tipX, tipY, turn = x, r.to.p.y+r.to.at, -1
+		fmt.Fprintf(&path, " C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x+loop, y, x+loop, tipY, x+6, tipY)
 	default:
-		x, y := from.x+nodeWidth/2, from.y
-		fmt.Fprintf(&path, "M%.1f,%.1f", x, y)
+		if tipX, tipY, turn = x, y, -1; r.back {
+			path.Reset()
+			x += 6
+			fmt.Fprintf(&path, "M%.1f,%.1f", x, y)
+		}
 		for _, p := range r.via[1:] {
-			in := p.x - nodeWidth/2
-			fmt.Fprintf(&path, " C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x+columnGap/2, y, in-columnGap/2, p.y, in, p.y)
-			if x, y = in, p.y; p != to {
-				x = p.x + nodeWidth/2
+			in, at := p.x-p.width/2, p.y
+			if p == right.p {
+				if at += right.at; !r.back {
+					tipX, tipY, turn = in, at, 1
+					in -= 6
+				}
+			}
+			fmt.Fprintf(&path, " C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x+columnGap/2, y, in-columnGap/2, at, in, at)
+			if x, y = in, at; p != right.p {
+				x = p.x + p.width/2
 				fmt.Fprintf(&path, " L%.1f,%.1f", x, y)
 			}
 		}
@@ -52,84 +64,112 @@ func drawEdge(b *strings.Builder, g Graph, e Edge, r route, most float64) {
 	if e.Rate <= 0 {
 		kind, dash = "edge quiet", ` stroke-dasharray="3 4"`
 	}
-	title := g.Nodes[from.node].Label + " → " + g.Nodes[to.node].Label
+	title := g.Nodes[d.index[e.From]].Label + " → " + g.Nodes[d.index[e.To]].Label
 	if l := e.label(); l != "" {
 		title += ", " + l
 	}
-	fmt.Fprintf(b, `<path class="%s" d="%s" fill="none" stroke="#98a2b3" stroke-width="%.1f" stroke-opacity="0.7"%s><title>%s</title></path>`+"\n",
-		kind, path.String(), e.weight(most), dash, text(title))
+	fmt.Fprintf(b, `<g class="%s"><title>%s</title><path d="%s" fill="none" stroke="#98a2b3" stroke-width="%.1f" stroke-opacity="0.7"%s/>`,
+		kind, text(title), path.String(), e.weight(most), dash)
+	fmt.Fprintf(b, `<path class="tip" d="M%.1f,%.1f l%.1f,-4 v8 z" fill="#98a2b3"/></g>`+"\n", tipX, tipY, -7*turn)
 }
 
-// outlines of nodes, by what they are and how they do. The first verb is for
-// the attributes of the shape, the second for those of an inner line.
-var (
-	rect    = `<rect x="0.5" y="0.5" width="183" height="47" rx="7"%s/>`
-	pill    = `<rect x="0.5" y="0.5" width="183" height="47" rx="23.5"%s/>`
-	paper   = `<path d="M0.5,0.5 h171 l12,12 v35 h-183 z m171,0 v12 h12"%s/>`
-	octagon = `<path d="M13,0.5 h158 l12.5,13 v21 l-12.5,13 h-158 l-12.5,-13 v-21 z"%s/>` +
-		`<path d="M15,4 h154 l11,11.5 v17 l-11,11.5 h-154 l-11,-11.5 v-17 z"%s/>`
-	notched = `<path d="M0.5,0.5 h183 v47 h-13 l-6.5,-6 l-6.5,6 l-6.5,-6 l-6.5,6 h-144 z"%s/>`
+// The colours of a drawing that stands alone.
+const (
+	inkColour, mutedColour, lineColour = "#1d2433", "#667085", "#98a2b3"
+	badColour, warnColour              = "#b42318", "#a15c07"
 )
 
-func drawNode(b *strings.Builder, n Node, x, y float64) {
-	stroke, fill, width, dash, outline := "#98a2b3", "#ffffff", 1.0, "", rect
+// colour is that of a class.
+func colour(class, other string) string {
+	switch class {
+	case "bad":
+		return badColour
+	case "warn":
+		return warnColour
+	}
+	return other
+}
+
+// drawBox draws a signal with its listeners, or code that emits. What is the
+// matter is said by a sign, a text and a colour.
+func drawBox(b *strings.Builder, g Graph, p *place) {
+	n := g.Nodes[p.node]
+	x, y := p.x-p.width/2, p.y-p.height/2
+	class := ""
+	if len(p.rows) == 0 || n.Note != "" {
+		class = classOf(n)
+	}
+	stroke, fill, width, round := lineColour, "#ffffff", 1.0, 8
 	switch n.Type {
 	case NodeSignal:
-		outline, stroke, fill, width = pill, "#3b5bdb", "#eef2ff", 1.5
+		stroke, width = "#3b5bdb", 1.5
 	case NodeCallSite:
-		outline, fill = paper, "#f9fafb"
-	case NodeMore:
-		dash = ` stroke-dasharray="2 3"`
+		fill, round = "#f9fafb", 3
 	}
-	bad := class(n.Status)
-	if n.Type == NodeSignal && n.Status != StatusUnheard && n.Status != StatusDropping {
-		bad = "" // its listeners show it
+	fmt.Fprintf(b, `<g class="node %s %s" transform="translate(%.1f,%.1f)">`+"\n", n.Type, class, x, y)
+	fmt.Fprintf(b, `<rect class="shape" x="0.5" y="0.5" width="%.1f" height="%.1f" rx="%d" fill="%s" stroke="%s" stroke-width="%.1f"/>`+"\n",
+		p.width-1, p.height-1, round, fill, colour(class, stroke), width)
+	if n.Type == NodeSignal && len(p.rows) > 0 {
+		fmt.Fprintf(b, `<path class="rule" d="M0.5,%g h%.1f" stroke="#d0d5dd"/>`+"\n", headHeight, p.width-1)
 	}
-	switch {
-	case bad == "bad" && n.Status == StatusStuck:
-		outline, stroke, width = octagon, "#b42318", 1.5
-	case bad == "bad":
-		outline, stroke, width = notched, "#b42318", 1.5
-	case bad == "warn":
-		stroke, width, dash = "#b54708", 1.5, ` stroke-dasharray="5 3"`
+	drawText(b, n, class, 14, 0, p.width, "600")
+	for k, row := range p.rows {
+		m := g.Nodes[row]
+		class, top := classOf(m), headHeight+rowHeight*float64(k)
+		fmt.Fprintf(b, `<g class="node %s %s">`, m.Type, class)
+		if class != "" {
+			fmt.Fprintf(b, `<rect class="mark" x="0.5" y="%.1f" width="4" height="%.1f" fill="%s"/>`, top+3, rowHeight-4, colour(class, ""))
+		}
+		drawText(b, m, class, 18, top-4, p.width, "400")
+		b.WriteString("</g>\n")
 	}
-	fmt.Fprintf(b, `<g class="node %s %s" transform="translate(%.1f,%.1f)">`, n.Type, bad, x, y)
+	b.WriteString("</g>\n")
+}
+
+func drawText(b *strings.Builder, n Node, class string, left, top, width float64, weight string) {
 	if n.Signal != "" {
 		fmt.Fprintf(b, `<a href="signal?signal=%s">`, text(url.QueryEscape(n.Signal)))
 	}
 	fmt.Fprintf(b, `<title>%s</title>`, text(strings.Join(n.lines(), "\n")))
-	shape := fmt.Sprintf(` class="shape" fill="%s" stroke="%s" stroke-width="%.1f"%s`, fill, stroke, width, dash)
-	inner := fmt.Sprintf(` class="shape inner" fill="none" stroke="%s"`, stroke)
-	fmt.Fprintf(b, outline, []any{shape, inner}[:strings.Count(outline, "%s")]...)
-	label, second, rate := n.Label, n.Detail, ""
-	if n.Note != "" {
-		second = n.Note
-	}
-	if n.Rate > 0 {
-		rate = brief(n.Rate) + "/s"
-	}
-	left := 14
-	if n.Type == NodeSignal {
-		left = 20
-	}
-	width = nodeWidth - 2*float64(left) // for text, whose letters are about so wide: 7.9, 6.2 where small
-	room := int((width - 6.2*float64(utf8.RuneCountInString(rate))) / 7.9)
+	rate, second := n.rate(), n.second()
+	room := width - left - 14
+	label := short(n.Label, int((room-smallLetter*float64(utf8.RuneCountInString(rate)+1))/labelLetter))
+	fmt.Fprintf(b, `<text class="label" x="%g" y="%g" font-weight="%s" fill="%s">%s</text>`, left, top+20, weight, inkColour, text(label))
 	if rate != "" {
-		room--
+		fmt.Fprintf(b, `<text class="rate" x="%.1f" y="%g" text-anchor="end" font-size="11" fill="%s">%s</text>`, width-14, top+20, mutedColour, text(rate))
 	}
-	fmt.Fprintf(b, `<text class="label" x="%d" y="20" font-weight="600" fill="#1d2433">%s</text>`, left, text(short(label, room)))
-	if rate != "" {
-		fmt.Fprintf(b, `<text class="rate" x="%d" y="20" text-anchor="end" font-size="11" fill="#667085">%s</text>`, int(nodeWidth)-left, text(rate))
-	}
-	if m := sign(n.Status); m != "" && n.Note != "" && (bad != "" || n.Status == StatusUnheard) {
-		second = m + " " + second
-	}
-	fmt.Fprintf(b, `<text class="detail" x="%d" y="37" font-size="11" fill="%s">%s</text>`,
-		left, map[string]string{"bad": "#b42318", "warn": "#b54708", "": "#667085"}[bad], text(short(second, int(width/6.2))))
+	fmt.Fprintf(b, `<text class="detail" x="%g" y="%g" font-size="11" fill="%s">%s</text>`, left, top+36, colour(class, mutedColour), text(short(second, int(room/smallLetter))))
 	if n.Signal != "" {
 		b.WriteString(`</a>`)
 	}
-	b.WriteString("</g>\n")
+}
+
+// classOf is class, but a signal has that of its own trouble alone: its rows
+// show theirs.
+func classOf(n Node) string {
+	if n.Type == NodeSignal && n.Note == "" {
+		return ""
+	}
+	return class(n.Status)
+}
+
+func (n Node) rate() string {
+	if n.Rate <= 0 {
+		return ""
+	}
+	return brief(n.Rate) + "/s"
+}
+
+// second is the second line: what is the matter, or where it is.
+func (n Node) second() string {
+	switch m := sign(n.Status); {
+	case n.Note == "":
+		return n.Detail
+	case m != "":
+		return m + " " + n.Note
+	default:
+		return n.Note
+	}
 }
 
 // text escapes a text, and what XML cannot hold at all.
@@ -147,14 +187,16 @@ func sign(s Status) string {
 	return map[Status]string{StatusStuck: "■", StatusFailing: "▲", StatusLagging: "◆", StatusDropping: "▼", StatusUnheard: "○"}[s]
 }
 
-// short shortens a text to n runes; of code the end says more.
+// short shortens a text to n runes, in the middle: where a name begins and ends
+// says most.
 func short(s string, n int) string {
 	r := []rune(s)
 	if len(r) <= n {
 		return s
 	}
-	if strings.ContainsAny(s, "/.:") && !strings.Contains(s, " ") {
-		return "…" + string(r[len(r)-n+1:])
+	if n < 3 {
+		return string(r[:max(n, 0)])
 	}
-	return string(r[:n-1]) + "…"
+	begin := (n + 1) / 2
+	return string(r[:begin]) + "…" + string(r[len(r)-(n-begin-1):])
 }

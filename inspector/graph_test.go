@@ -41,13 +41,15 @@ func TestTheWiringIsDrawnAsBefore(t *testing.T) {
 	golden(t, "wiring.mmd", shop.mermaid())
 }
 
-func TestStuckAndFailingListenersAreMarkedByMoreThanColour(t *testing.T) {
-	for status, shape := range map[Status]string{StatusStuck: octagon, StatusFailing: notched} {
-		n := Node{ID: "l", Type: NodeListener, Label: "l", Status: status, Note: "a note"}
-		svg := Graph{Nodes: []Node{n}}.svg()
-		begin, _, _ := strings.Cut(shape, "%s")
-		if !strings.Contains(svg, begin) || !strings.Contains(svg, sign(status)+" a note") {
-			t.Errorf("%s: neither shape nor text in\n%s", status, svg)
+func TestTroubleIsDrawnByMoreThanColour(t *testing.T) {
+	for _, status := range []Status{StatusStuck, StatusFailing, StatusLagging, StatusDropping} {
+		g := Graph{
+			Nodes: []Node{{ID: "s", Type: NodeSignal, Label: "s", Status: status}, {ID: "l", Type: NodeListener, Label: "l", Status: status, Note: "a note"}},
+			Edges: []Edge{{From: "s", To: "l"}},
+		}
+		svg := g.svg()
+		if strings.Count(svg, sign(status)+" a note") != 1 || strings.Count(svg, `class="mark"`) != 1 {
+			t.Errorf("%s: neither sign nor mark in\n%s", status, svg)
 		}
 	}
 }
@@ -63,6 +65,7 @@ func TestTheLayoutOfAnyGraphHasNoOverlapsAndGoesForward(t *testing.T) {
 			g.Edges = append(g.Edges, Edge{From: fmt.Sprint(r.IntN(len(g.Nodes))), To: fmt.Sprint(r.IntN(len(g.Nodes)))})
 		}
 		d := layout(g)
+		shown := 0
 		for _, column := range d.columns {
 			sorted := slices.Clone(column)
 			slices.SortFunc(sorted, func(a, b *place) int { return int(a.y) - int(b.y) })
@@ -73,32 +76,90 @@ func TestTheLayoutOfAnyGraphHasNoOverlapsAndGoesForward(t *testing.T) {
 			}
 		}
 		for _, p := range d.places {
-			if p.y-p.height/2 < margin-0.01 || p.y+p.height/2 > d.height-margin+0.01 || p.x-nodeWidth/2 < margin-0.01 || p.x+nodeWidth/2 > d.width-margin+0.01 {
-				t.Fatalf("seed %d: a node is outside: %v,%v of %v,%v", seed, p.x, p.y, d.width, d.height)
+			shown += 1 + len(p.rows)
+			if p.y-p.height/2 < margin-0.01 || p.y+p.height/2 > d.height-margin+0.01 || p.x-p.width/2 < margin-0.01 || p.x+p.width/2 > d.width-margin+0.01 {
+				t.Fatalf("seed %d: a box is outside: %v,%v of %v,%v", seed, p.x, p.y, d.width, d.height)
 			}
 		}
+		if shown != len(g.Nodes) {
+			t.Fatalf("seed %d: %d of %d nodes are shown", seed, shown, len(g.Nodes))
+		}
 		for _, route := range d.routes {
-			from, to := route.via[0], route.via[len(route.via)-1]
-			if from != to && (to.column > from.column) == route.back {
-				t.Fatalf("seed %d: an edge goes from column %d to %d, back: %v", seed, from.column, to.column, route.back)
+			if left, right := route.ends(); !route.self && left.p.column >= right.p.column {
+				t.Fatalf("seed %d: an edge goes from column %d to %d, back: %v", seed, left.p.column, right.p.column, route.back)
 			}
+		}
+		_ = g.svg()
+	}
+}
+
+func TestSignalsThatFollowEachOtherAreDrawnWithoutCrossings(t *testing.T) {
+	var g Graph
+	for k := range 6 { // listed so that crossings are to be undone
+		g.Nodes = append(g.Nodes, Node{ID: fmt.Sprint("c", k), Type: NodeCallSite}, Node{ID: fmt.Sprint("s", k), Type: NodeSignal})
+		g.Edges = append(g.Edges, Edge{From: fmt.Sprint("c", k), To: fmt.Sprint("s", 5-k)})
+	}
+	d := layout(g)
+	if n := d.crossings(); n != 0 {
+		t.Errorf("%d crossings; want none", n)
+	}
+	for _, r := range d.routes {
+		if from, to := r.from.p, r.to.p; from.y != to.y {
+			t.Errorf("edge %d goes from %v to %v; want it level", r.edge, from.y, to.y)
 		}
 	}
 }
 
-func TestSignalsOfOneChainAreDrawnWithoutCrossings(t *testing.T) {
-	var g Graph
-	for k := range 6 { // listed so that crossings are to be undone
-		g.Nodes = append(g.Nodes, Node{ID: fmt.Sprint("s", k), Type: NodeSignal})
-	}
-	for k := range 6 {
-		g.Nodes = append(g.Nodes, Node{ID: fmt.Sprint("l", k), Type: NodeListener})
-		g.Edges = append(g.Edges, Edge{From: fmt.Sprint("s", 5-k), To: fmt.Sprint("l", k)})
-	}
-	for _, r := range layout(g).routes {
-		if from, to := r.via[0], r.via[1]; from.y != to.y {
-			t.Errorf("edge %d goes from %v to %v; want it level", r.edge, from.y, to.y)
+// bruteCrossings is what crossings must count, by looking at every pair.
+func bruteCrossings(d drawing) (n int) {
+	for _, c := range d.columns {
+		for i, a := range c {
+			for _, b := range c[i+1:] {
+				n += crossing(a.out, b.out)
+			}
+			for k, p := range a.out {
+				for _, q := range a.out[k+1:] {
+					if (p.at < q.at && spot(p.to, p.there) > spot(q.to, q.there)) || (q.at < p.at && spot(q.to, q.there) > spot(p.to, p.there)) {
+						n++
+					}
+				}
+			}
 		}
+	}
+	return n
+}
+
+func TestTheOrderHasNoMoreCrossingsThanItBeganWith(t *testing.T) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		var g Graph
+		for k := range 12 {
+			g.Nodes = append(g.Nodes, Node{ID: fmt.Sprint("c", k), Type: NodeCallSite}, Node{ID: fmt.Sprint("s", k), Type: NodeSignal})
+		}
+		for range 20 {
+			g.Edges = append(g.Edges, Edge{From: fmt.Sprint("c", r.IntN(12)), To: fmt.Sprint("s", r.IntN(12))})
+		}
+		d := layout(g)
+		after := d.crossings()
+		if want := bruteCrossings(d); after != want {
+			t.Fatalf("seed %d: %d crossings are counted; there are %d", seed, after, want)
+		}
+		for _, c := range d.columns { // as it was listed
+			slices.SortFunc(c, func(a, b *place) int { return a.node - b.node })
+			renumber(c)
+		}
+		if before := d.crossings(); after > before {
+			t.Errorf("seed %d: %d crossings; unsorted there are %d", seed, after, before)
+		}
+	}
+}
+
+func TestNamesAreCutInTheMiddle(t *testing.T) {
+	if got := short("shop.(*Warehouse).reserveEverything", 20); got != "shop.(*War…verything" {
+		t.Error(got)
+	}
+	if got := short("short", 20); got != "short" {
+		t.Error(got)
 	}
 }
 
@@ -161,8 +222,11 @@ func TestFewSignalsAndListenersAreDrawnOfMany(t *testing.T) {
 	i := open(t, bus)
 	for k := range 30 {
 		s := signals.NewSync[int](signals.Name(fmt.Sprintf("s%02d", k)), signals.OnBus(bus))
-		for range 20 {
-			s.AddListener(func(context.Context, int) {})
+		for n := range 12 {
+			s.AddListener(func(context.Context, int) {}, fmt.Sprint(n))
+		}
+		for n := range 8 {
+			s.AddListener(func(context.Context, int) {}, fmt.Sprint(20+n))
 		}
 		if k == 17 {
 			s.AddListener(func(context.Context, int) { panic("oh") }, "bad")
@@ -187,7 +251,10 @@ func TestFewSignalsAndListenersAreDrawnOfMany(t *testing.T) {
 	if !slices.Equal(names, []string{"s17", "s23"}) || !slices.Equal(more, []string{"9 more listeners", "8 more listeners"}) || !bad || g.Omitted != 28 {
 		t.Errorf("signals %q, %q, the failing one: %v, %d left out", names, more, bad, g.Omitted)
 	}
-	if all := getJSON[Graph](t, i, "graph.json"); len(all.Nodes) < 30*21 {
-		t.Errorf("%d nodes without a limit; want all", len(all.Nodes))
+	if all := getJSON[Graph](t, i, "graph.json?limit=0"); all.Omitted != 0 {
+		t.Errorf("%d signals are left out without a limit", all.Omitted)
+	}
+	if next := getJSON[Graph](t, i, "graph.json?limit=10&offset=25"); next.Omitted != 25 {
+		t.Errorf("the last page leaves out %d; want 25", next.Omitted)
 	}
 }

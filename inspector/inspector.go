@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/signals"
@@ -15,9 +16,12 @@ type Inspector struct {
 	bus      *signals.Bus
 	failures failureLog
 	sites    callSites
-	tails    *tails // nil without Payloads
+	tails    *tails // nil unless payloads are kept
 	stacks   stackCache
 	calls    callWatch
+	recents  recents
+	feeds    feeds
+	answers  atomic.Int64 // under way
 	now      func() time.Time
 	release  []func() // what Close calls
 	closing  sync.Once
@@ -33,7 +37,8 @@ type Inspector struct {
 
 // config is what the options say.
 type config struct {
-	authorize func(*http.Request) Access
+	authorize func(*http.Request) Access // nil: only this machine, and no payloads
+	redact    func(string, any) any      // nil: payloads are described as they are
 	stuck     time.Duration
 	sample    int
 	keep      int
@@ -46,7 +51,10 @@ type config struct {
 type Option func(*config)
 
 // Authorize decides about every request, instead of the rule that only this
-// machine may look. It may be called from several goroutines at once.
+// machine may look, and is a must where a reverse proxy is on the machine: for
+// whoever comes through it looks as if from here. An open stream asks it again
+// before each event, so that a right that is withdrawn ends the stream. It may
+// be called from several goroutines at once.
 func Authorize(allow func(*http.Request) Access) Option {
 	if allow == nil {
 		panic("inspector: Authorize(nil): give a function or leave the option out")
@@ -85,13 +93,31 @@ func KeepFailures(n int) Option {
 }
 
 // Payloads keeps the last n payloads, as text, of the signals with those
-// names, or of all: each emission of them is then looked at, and anybody with
-// the right to see payloads sees what they hold.
+// names, or of all: each emission of them is then looked at, and anybody to
+// whom Authorize grants ViewPayloads sees what they hold. Without Authorize
+// nobody has that right, so none is kept.
+//
+// A type that has LogValue, Format, Error, String, MarshalJSON, MarshalText or
+// GoString, with a pointer as receiver too, is written by the first of these,
+// in the emission; Redact is for payloads whose types leave no secrets out, or
+// whose methods take locks that the emitter holds.
 func Payloads(n int, names ...string) Option {
 	if n < 1 {
 		panic(fmt.Sprintf("inspector: Payloads(%d): want 1 or more", n))
 	}
 	return func(c *config) { c.payloads, c.only = n, names }
+}
+
+// Redact puts what redact returns in the place of each payload that Payloads
+// keeps, those of failures too: a copy without secrets, or a text. It gets the
+// name of the signal, runs in the emission, perhaps on several goroutines at
+// once, and must not change the payload. Of a payload for which it panics
+// nothing is shown.
+func Redact(redact func(signal string, payload any) any) Option {
+	if redact == nil {
+		panic("inspector: Redact(nil): give a function or leave the option out")
+	}
+	return func(c *config) { c.redact = redact }
 }
 
 // Title is what the page calls the program; "Signals" without it.
@@ -120,9 +146,9 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 	}
 	i.failures.keep = i.keep
 	i.sites.every, i.sites.bus = uint32(i.sample), bus
-	i.release = append(i.release, bus.Observe(signals.Observer{Failure: i.failed}), func() { i.sites.rest(true) })
-	if i.payloads > 0 {
-		i.tails = &tails{keep: i.payloads}
+	i.release = append(i.release, bus.Observe(signals.Observer{Failure: i.failed, Drop: i.recents.dropped}), func() { i.sites.rest(true) })
+	if i.payloads > 0 && i.authorize != nil {
+		i.tails = &tails{keep: i.payloads, redact: i.redacted}
 		i.release = append(i.release, bus.Tap(i.tails.add, i.only...).Unsubscribe)
 	}
 	i.look(true) // what later figures are compared with

@@ -41,15 +41,15 @@ func TestTheLastFailuresAreKeptNewestFirst(t *testing.T) {
 		for n := range 1000 { // a storm: counted, not kept
 			s.Emit(t.Context(), n)
 		}
-		if log := i.failures.list("", 0, false); log.Total != 1005 || log.Failures[0].Error != "no 94" {
+		if log := i.failures.list(query{}, false); log.Total != 1005 || log.Failures[0].Error != "no 94" {
 			t.Errorf("after a storm: %d in all, the last %q", log.Total, log.Failures[0].Error)
 		}
 		time.Sleep(time.Second)
 		s.Emit(t.Context(), 7)
-		if got := i.failures.list("", 1, false).Failures[0].Error; got != "no 7" {
+		if got := i.failures.list(query{limit: 1}, false).Failures[0].Error; got != "no 7" {
 			t.Errorf("a second later: %q", got)
 		}
-		if got := i.failures.list("other", 0, false).Failures; len(got) != 0 {
+		if got := i.failures.list(query{signal: "other"}, false).Failures; len(got) != 0 {
 			t.Errorf("of another signal: %v", got)
 		}
 	})
@@ -61,7 +61,7 @@ func TestAPanicIsKeptWithTheStackOfTheListener(t *testing.T) {
 	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
 	s.AddListener(panics)
 	s.Emit(t.Context(), 1)
-	f := i.failures.list("", 1, false).Failures[0]
+	f := i.failures.list(query{limit: 1}, false).Failures[0]
 	lines := strings.Split(f.Stack, "\n")
 	if !f.Panic || f.Error != "panic: oh" || len(lines) < 4 || !strings.HasPrefix(lines[1], "panic(") || !strings.Contains(lines[3], "inspector.panics") {
 		t.Errorf("%v %q\n%s", f.Panic, f.Error, f.Stack)
@@ -86,7 +86,7 @@ func TestARefusedEmissionIsAFailureWithoutAListener(t *testing.T) {
 	if err := bus.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f := i.failures.list("", 1, false).Failures
+	f := i.failures.list(query{limit: 1}, false).Failures
 	if len(f) != 1 || f[0].Function != "" || f[0].Signal != "s2" || !strings.Contains(get(t, i, "failures"), "refused") {
 		t.Errorf("%+v", f)
 	}
@@ -94,7 +94,7 @@ func TestARefusedEmissionIsAFailureWithoutAListener(t *testing.T) {
 
 func TestTheLastPayloadsOfTheNamedSignalsAreKept(t *testing.T) {
 	bus := quietBus()
-	i := open(t, bus, Payloads(2, "a", "c"))
+	i := open(t, bus, Payloads(2, "a", "c"), Authorize(all))
 	for _, name := range []string{"a", "b", "c"} {
 		s := signals.Topic[string](bus, name)
 		for n := range 3 {
@@ -152,11 +152,11 @@ func TestPayloadsOfAnyKindAreDescribedWithinBounds(t *testing.T) {
 		{make([]int, 100), "[" + strings.Repeat("0 ", maxItems) + "... 84 more]"},
 		{secretly{map[int]bool{1: true}}, "{hidden:map[1:true]}"},
 		{shouting(1), "AAA"},
-		{&pointy{3}, "&{N:3}"},
-		{errors.New("an error"), `&{s:"an error"}`},
+		{&pointy{3}, "(*inspector.pointy: its String panicked)"},
+		{errors.New("an error"), "an error"},
 		{at, at.String()},
 		{[]time.Duration{time.Second}, "[1s]"},
-		{bad(1), " (panic: no)"},
+		{bad(1), "(inspector.bad: its String panicked)"},
 		{ring, "&{Next:&{Next:...}}"},
 		{strings.Repeat("x", 5000), strings.Repeat("x", 1024)},
 	} {

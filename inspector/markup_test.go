@@ -17,7 +17,7 @@ const evil = `"><script>alert('x')</script><img src=x onerror=alert(1)>` + "\n]]
 
 func TestNamesKeysErrorsAndPayloadsOfMarkupStayText(t *testing.T) {
 	bus := quietBus()
-	i := open(t, bus, Payloads(3), Title(evil))
+	i := open(t, bus, Payloads(3), Title(evil), Authorize(all))
 	s := signals.NewSync[string](signals.Name(evil), signals.OnBus(bus))
 	s.Subscribe(func(context.Context, string) error { return errors.New(evil) }, signals.Key(evil))
 	s.Subscribe(func(context.Context, string) error { panic(evil) }, signals.Key(evil+"2"))
@@ -25,7 +25,7 @@ func TestNamesKeysErrorsAndPayloadsOfMarkupStayText(t *testing.T) {
 	i.fresh()
 	name := url.QueryEscape(evil)
 	for _, path := range []string{
-		"", "?q=" + name, "signals?sort=-rate&q=alert", "signal?signal=" + name, "graph", "failures", "diagnosis",
+		"", "?q=" + name, "?sort=-rate&q=alert", "signal?signal=" + name, "graph", "failures", "diagnosis",
 		"stacks?signal=" + name + "&listener=" + name, "graph.svg", "snapshot.json", "failures.json", "graph.json",
 		"diagnosis.json", "payloads.json?signal=" + name, "signal?signal=" + name + "2",
 	} {
@@ -55,7 +55,7 @@ var inline = regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|<script>|<scrip
 
 func TestPagesHaveNothingInlineAndOnlyRelativeLinks(t *testing.T) {
 	bus := quietBus()
-	i := open(t, bus, Payloads(3))
+	i := open(t, bus, Payloads(3), Authorize(all))
 	fill(t, bus)
 	i.fresh()
 	for _, path := range []string{"", "signal?signal=order.placed", "graph", "failures", "diagnosis"} {

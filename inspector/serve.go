@@ -6,12 +6,9 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"path"
-	"strconv"
-	"strings"
+	"net/url"
 	"time"
 )
 
@@ -21,7 +18,7 @@ var assets embed.FS
 // version names the assets by what is in them, so that browsers may keep them.
 var version = func() string {
 	h := sha256.New()
-	for _, name := range []string{"app.css", "app.js", "theme.js", "icon.svg"} {
+	for _, name := range []string{"app.css", "app.js", "theme.js", "worker.js", "icon.svg"} {
 		h.Write(asset(name))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
@@ -35,10 +32,7 @@ func asset(name string) []byte {
 	return data
 }
 
-const (
-	longestWait  = 30 * time.Second
-	defaultGraph = 60 // signals that are drawn
-)
+const longestWait = 30 * time.Second
 
 // ServeHTTP serves the page and the JSON.
 func (i *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,48 +40,46 @@ func (i *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	name := strings.Trim(path.Clean("/"+r.URL.Path), "/")
-	q, err := parseQuery(r.URL.Query())
+	params, err := values(r)
+	var q query
+	if err == nil {
+		q, err = parseQuery(params)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	name, ok := mounted(w, r)
+	if !ok {
+		return
+	}
+	key := feedKey{name: name, access: access, query: q}
 	switch name {
 	case "icon.svg":
 		file(w, r, name, "image/svg+xml")
 	case "app.css":
 		file(w, r, name, "text/css; charset=utf-8")
-	case "app.js", "theme.js":
+	case "app.js", "theme.js", "worker.js":
 		file(w, r, name, "text/javascript; charset=utf-8")
 	case "snapshot.json":
 		i.see()
-		i.json(w, r, i.snapshot(q))
+		i.shareJSON(w, r, key, func() any { return i.snapshot(q) })
 	case "events":
-		i.stream(w, r, "snapshot", func() ([]byte, error) { return json.Marshal(i.snapshot(q)) })
+		i.events(w, r, q)
 	case "live":
-		v := view{i: i, access: access, query: q, name: viewName(r.URL.Query().Get("view"))}
-		i.stream(w, r, "page", v.body)
+		i.live(w, r, params, q)
 	case "diagnosis.json":
-		if i.watch(w, r) {
-			i.json(w, r, i.diagnosis(r.URL.Query().Get("stacks") == "1"))
-		}
+		i.serveDiagnosis(w, r, params, key)
 	case "failures.json":
-		i.json(w, r, i.failures.list(q.signal, q.limit, access >= ViewPayloads))
+		i.shareJSON(w, r, key, func() any { return i.failures.list(q, access >= ViewPayloads) })
 	case "payloads.json":
-		switch {
-		case access < ViewPayloads:
-			http.Error(w, "inspector: payloads need the right ViewPayloads", http.StatusForbidden)
-		case i.tails == nil:
-			http.Error(w, "inspector: no payloads are kept; use the option inspector.Payloads", http.StatusNotFound)
-		default:
-			i.json(w, r, Tail{Signal: q.signal, Payloads: i.tails.list(q.signal)})
-		}
+		i.servePayloads(w, r, key)
 	case "stacks.json":
-		i.serveStacks(w, r, q)
+		i.serveStacks(w, r, key)
 	case "graph.json", "graph.svg", "graph.dot", "graph.mmd":
-		i.serveGraph(w, r, name, q)
+		i.serveGraph(w, r, key)
 	default:
-		i.page(w, r, view{i: i, access: access, query: q, name: viewName(name)})
+		i.page(w, r, view{i: i, access: access, query: q, name: viewName(name)}, key)
 	}
 }
 
@@ -99,36 +91,55 @@ func file(w http.ResponseWriter, r *http.Request, name, kind string) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(asset(name)))
 }
 
-func (i *Inspector) json(w http.ResponseWriter, r *http.Request, v any) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "inspector: "+err.Error(), http.StatusInternalServerError)
-		return
+func (i *Inspector) servePayloads(w http.ResponseWriter, r *http.Request, key feedKey) {
+	switch {
+	case key.access < ViewPayloads && i.authorize == nil:
+		http.Error(w, "inspector: payloads need the right ViewPayloads, which only inspector.Authorize can grant", http.StatusForbidden)
+	case key.access < ViewPayloads:
+		http.Error(w, "inspector: payloads need the right ViewPayloads", http.StatusForbidden)
+	case i.tails == nil:
+		http.Error(w, "inspector: no payloads are kept; use the option inspector.Payloads", http.StatusNotFound)
+	default:
+		i.shareJSON(w, r, key, func() any { return Tail{Signal: key.query.signal, Payloads: i.tails.list(key.query.signal)} })
 	}
-	send(w, r, "application/json", append(data, '\n'))
 }
 
-func send(w http.ResponseWriter, r *http.Request, kind string, data []byte) {
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(data)
+func (i *Inspector) serveDiagnosis(w http.ResponseWriter, r *http.Request, params url.Values, key feedKey) {
+	if !i.watch(w, r, params.Get("wait")) {
+		return
 	}
+	// Perhaps half a minute has passed.
+	access, ok := i.guard(w, r)
+	if !ok {
+		return
+	}
+	key.access = access
+	stacks := params.Get("stacks") == "1"
+	if stacks {
+		key.name += " with stacks"
+	}
+	i.shareJSON(w, r, key, func() any { return i.diagnosis(key.query.window, stacks) })
 }
 
 // watch takes samples for as long as the request says, and reports whether it
-// is to be answered.
-func (i *Inspector) watch(w http.ResponseWriter, r *http.Request) bool {
-	i.seeAll()
-	s := r.URL.Query().Get("wait")
-	if s == "" {
+// is to be answered. The server's WriteTimeout is put off for that long.
+func (i *Inspector) watch(w http.ResponseWriter, r *http.Request, wait string) bool {
+	if wait == "" {
+		i.seeAll()
 		return true
 	}
-	d, err := time.ParseDuration(s)
+	d, err := time.ParseDuration(wait)
 	if err != nil || d < 0 || d > longestWait {
-		http.Error(w, fmt.Sprintf("inspector: wait=%q: want a duration such as 2s, at most %v", s, longestWait), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("inspector: wait=%q: want a duration such as 2s, at most %v", cut(wait, 100), longestWait), http.StatusBadRequest)
 		return false
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + patience))
+	leave, ok := i.enter(w)
+	if !ok {
+		return false
+	}
+	defer leave()
+	i.seeAll()
 	ctx, cancel := context.WithTimeout(r.Context(), d)
 	defer cancel()
 	tick := time.NewTicker(beat)
@@ -151,8 +162,10 @@ func (i *Inspector) stacksOf(signal, id string) (Stacks, bool) {
 	out := Stacks{Signal: signal, Listener: id}
 	function, same := "", 0
 	i.mu.RLock()
-	if t := i.state.byName[signal]; t != nil && t.byID[id] != nil {
-		function = t.byID[id].Function
+	if t := i.state.byName[signal]; t != nil {
+		if l := t.row(id); l != nil {
+			function = l.Function
+		}
 	}
 	for _, t := range i.state.signals {
 		for _, l := range t.listeners {
@@ -169,31 +182,31 @@ func (i *Inspector) stacksOf(signal, id string) (Stacks, bool) {
 	return out, true
 }
 
-func (i *Inspector) serveStacks(w http.ResponseWriter, r *http.Request, q query) {
-	id := r.URL.Query().Get("listener")
+func (i *Inspector) serveStacks(w http.ResponseWriter, r *http.Request, key feedKey) {
 	i.look(false)
-	s, ok := i.stacksOf(q.signal, id)
+	signal, id := key.query.signal, key.query.listener
+	s, ok := i.stacksOf(signal, id)
 	if !ok {
-		http.Error(w, fmt.Sprintf("inspector: signal %q has no listener %q", q.signal, id), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("inspector: signal %q has no listener %q", cut(signal, 200), cut(id, 200)), http.StatusNotFound)
 		return
 	}
-	i.json(w, r, s)
+	i.shareJSON(w, r, key, func() any { return s })
 }
 
-func (i *Inspector) serveGraph(w http.ResponseWriter, r *http.Request, name string, q query) {
+func (i *Inspector) serveGraph(w http.ResponseWriter, r *http.Request, key feedKey) {
 	i.see()
-	if q.limit == 0 && name != "graph.json" && !r.URL.Query().Has("limit") {
-		q.limit = defaultGraph
+	q := key.query
+	drawn := func(draw func(Graph) string) func() ([]byte, error) {
+		return func() ([]byte, error) { return []byte(draw(i.graph(q))), nil }
 	}
-	g := i.graph(q)
-	switch name {
+	switch key.name {
 	case "graph.json":
-		i.json(w, r, g)
+		i.shareJSON(w, r, key, func() any { return i.graph(q) })
 	case "graph.svg":
-		send(w, r, "image/svg+xml", []byte(g.svg()))
+		i.share(w, r, "image/svg+xml", key, drawn(Graph.svg))
 	case "graph.dot":
-		send(w, r, "text/vnd.graphviz; charset=utf-8", []byte(g.dot()))
+		i.share(w, r, "text/vnd.graphviz; charset=utf-8", key, drawn(Graph.dot))
 	case "graph.mmd":
-		send(w, r, "text/plain; charset=utf-8", []byte(g.mermaid()))
+		i.share(w, r, "text/plain; charset=utf-8", key, drawn(Graph.mermaid))
 	}
 }

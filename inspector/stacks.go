@@ -51,9 +51,9 @@ func (c *stackCache) read() {
 		dump = dumpAll
 	}
 	c.at, c.stacks = time.Now(), []string{}
-	inCore := []byte(core + ".")
+	inCore, within := []byte(core+"."), []byte(core+"/internal/")
 	for stack := range bytes.SplitSeq(bytes.TrimSpace(dump()), []byte("\n\n")) {
-		if bytes.Contains(stack, inCore) {
+		if bytes.Contains(stack, inCore) || bytes.Contains(stack, within) {
 			c.stacks = append(c.stacks, string(stack))
 		}
 	}
@@ -106,7 +106,7 @@ func runs(stack, function string) bool {
 	on := false
 	for line := range strings.SplitSeq(stack, "\n") {
 		name := frameName(line)
-		if on && strings.HasPrefix(name, core+".") {
+		if on && ofCore(name) {
 			return true
 		}
 		on = on || shortName(name) == function

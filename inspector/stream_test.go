@@ -117,7 +117,7 @@ func TestTheLivePageIsTheBodyOfThePage(t *testing.T) {
 		i.fresh()
 		dial, stop := serve(i)
 		for view, page := range map[string]string{
-			"live?view=signals&q=order": "signals?q=order", "live?view=graph": "graph", "live?view=failures": "failures",
+			"live?view=signals&q=order": "?q=order", "live?view=graph": "graph", "live?view=failures": "failures",
 			"live?view=signal&signal=order.placed": "signal?signal=order.placed", "live?view=diagnosis": "diagnosis",
 		} {
 			c := dial(view)
@@ -204,7 +204,7 @@ func TestASlowBrowserGetsTheLatestAndNotWhatItMissed(t *testing.T) {
 
 func TestCloseEndsStreamsAndLetsGoOfTheBus(t *testing.T) {
 	bus := quietBus()
-	i := New(bus, Payloads(3))
+	i := New(bus, Payloads(3), Authorize(all))
 	server := httptest.NewServer(i)
 	defer server.Close()
 	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
@@ -229,7 +229,7 @@ func TestCloseEndsStreamsAndLetsGoOfTheBus(t *testing.T) {
 		t.Error(err)
 	}
 	s.Emit(t.Context(), 2)
-	if got := i.failures.list("", 0, false).Total; got != 1 {
+	if got := i.failures.list(query{}, false).Total; got != 1 {
 		t.Errorf("%d failures seen after Close; want the 1 before", got)
 	}
 	if got := len(i.tails.list("s")); got != 1 {

@@ -13,10 +13,16 @@ import (
 // clean writes a text so that a terminal shows it on one line and nothing
 // more: what is not printable, such as ESC or what turns the direction of text
 // around, becomes an escape sequence of Go.
-func clean(s string) string { return escape(s, strconv.IsPrint) }
+func clean(s string) string { return escape(s, printable) }
 
 // cleanLines is clean for texts of several lines.
 func cleanLines(s string) string {
+	return escape(s, func(r rune) bool { return r == '\n' || r == '\t' || printable(r) })
+}
+
+// cleanFile is cleanLines for what is a file, whose characters do not depend on
+// who looks.
+func cleanFile(s string) string {
 	return escape(s, func(r rune) bool { return r == '\n' || r == '\t' || strconv.IsPrint(r) })
 }
 
@@ -30,7 +36,7 @@ func escape(s string, keep func(rune) bool) string {
 		case keep(r):
 			b.WriteRune(r)
 		default:
-			q := strconv.QuoteRune(r)
+			q := strconv.QuoteRuneToASCII(r)
 			b.WriteString(q[1 : len(q)-1])
 		}
 		i += n
@@ -41,11 +47,25 @@ func escape(s string, keep func(rune) bool) string {
 // cleanJSON indents JSON and escapes in its way what clean escapes, so that it
 // still says the same.
 func cleanJSON(data []byte) ([]byte, error) {
-	var indented, b bytes.Buffer
+	var indented bytes.Buffer
 	if err := json.Indent(&indented, data, "", "  "); err != nil {
 		return nil, err
 	}
-	for s := bytes.TrimSpace(indented.Bytes()); len(s) > 0; {
+	return escapeJSON(indented.Bytes()), nil
+}
+
+// cleanJSONLine is cleanJSON in one line.
+func cleanJSONLine(data []byte) ([]byte, error) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		return nil, err
+	}
+	return escapeJSON(compact.Bytes()), nil
+}
+
+func escapeJSON(data []byte) []byte {
+	var b bytes.Buffer
+	for s := bytes.TrimSpace(data); len(s) > 0; {
 		r, n := utf8.DecodeRune(s)
 		switch {
 		case r == utf8.RuneError && n == 1:
@@ -61,7 +81,7 @@ func cleanJSON(data []byte) ([]byte, error) {
 		s = s[n:]
 	}
 	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // cleanAll cleans every string within v. Lists of strings are texts of several

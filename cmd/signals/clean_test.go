@@ -95,9 +95,9 @@ func TestHostileNamesReachNoTerminal(t *testing.T) {
 	url := serve(t, bus)
 	s.Emit(t.Context(), 1)
 	for _, args := range [][]string{
-		{"top", "-n", "1", url},
-		{"top", "-n", "1", "-listeners", "all", url},
-		{"top", "-n", "1", "-filter", "no\x1bsuch", url},
+		{"top", "-n", "1", "-i", "200ms", url},
+		{"top", "-n", "1", "-i", "200ms", "-listeners", "all", url},
+		{"top", "-n", "1", "-i", "200ms", "-filter", "no\x1bsuch", url},
 		{"doctor", "-wait", "0s", url},
 		{"doctor", "-wait", "0s", "-json", url},
 		{"graph", "-format", "svg", url},
@@ -111,7 +111,7 @@ func TestHostileNamesReachNoTerminal(t *testing.T) {
 		}
 		mustBeClean(t, r.stdout+r.stderr)
 	}
-	if r := command(t, "top", "-n", "1", url); !strings.Contains(r.stdout, harmless[:40]) {
+	if r := command(t, "top", "-n", "1", "-i", "200ms", url); !strings.Contains(r.stdout, harmless[:40]) {
 		t.Errorf("top does not show the name:\n%s", r.stdout)
 	}
 }

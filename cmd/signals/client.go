@@ -21,13 +21,15 @@ const maxAnswer = 256 << 20
 // client asks one inspector.
 type client struct {
 	base    *url.URL // ends in a slash
+	socket  string   // or ""
 	header  http.Header
 	timeout time.Duration // of a request
 	http    *http.Client
 }
 
-func newClient(base *url.URL, header http.Header, timeout time.Duration) *client {
-	return &client{base: base, header: header, timeout: timeout, http: &http.Client{
+func newClient(base *url.URL, socket string, header http.Header, timeout time.Duration, transport http.RoundTripper) *client {
+	return &client{base: base, socket: socket, header: header, timeout: timeout, http: &http.Client{
+		Transport: transport,
 		// An inspector redirects nowhere, and what is elsewhere is not what was asked for.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -58,24 +60,30 @@ func parseURL(address string) (*url.URL, error) {
 }
 
 // name is what the inspector is called in messages.
-func (c *client) name() string { return clean(c.base.Redacted()) }
+func (c *client) name() string {
+	if c.socket != "" {
+		return clean("unix:" + c.socket + ":" + c.base.Path)
+	}
+	return clean(c.base.Redacted())
+}
 
-// snapshot asks for the state of the signals, rid of control characters.
-func (c *client) snapshot(ctx context.Context, query url.Values) (*inspector.Snapshot, error) {
-	s := new(inspector.Snapshot)
-	if _, err := c.getJSON(ctx, "snapshot.json", query, c.timeout, s); err != nil {
-		return nil, err
+// snapshot asks for the state of the signals, rid of control characters. raw is
+// the answer as it came.
+func (c *client) snapshot(ctx context.Context, query url.Values) (s *inspector.Snapshot, raw []byte, err error) {
+	s = new(inspector.Snapshot)
+	if raw, err = c.getJSON(ctx, "snapshot.json", query, c.timeout, s); err != nil {
+		return nil, nil, err
 	}
 	if s.Time.IsZero() || s.Signals == nil {
-		return nil, c.stranger("its answer is not a snapshot")
+		return nil, nil, c.stranger("its answer is not a snapshot")
 	}
-	return s, nil
+	return s, raw, nil
 }
 
 // diagnosis asks for what is the matter, after the inspector has looked for a
 // while. raw is the answer as it came.
-func (c *client) diagnosis(ctx context.Context, wait time.Duration, stacks bool) (d *inspector.Diagnosis, raw []byte, err error) {
-	query := url.Values{"wait": {wait.String()}}
+func (c *client) diagnosis(ctx context.Context, wait, window time.Duration, stacks bool) (d *inspector.Diagnosis, raw []byte, err error) {
+	query := url.Values{"wait": {wait.String()}, "window": {window.String()}}
 	if stacks {
 		query.Set("stacks", "1")
 	}

@@ -16,7 +16,7 @@ import (
 
 // every runs each command against a URL.
 func every(url string, more ...string) (all [][]string) {
-	for _, args := range [][]string{{"top", "-n", "1", url}, {"graph", "-format", "svg", url}, {"doctor", "-wait", "0s", url}} {
+	for _, args := range [][]string{{"top", "-n", "1", "-i", "200ms", url}, {"graph", "-format", "svg", url}, {"doctor", "-wait", "0s", url}} {
 		all = append(all, append(args, more...))
 	}
 	return all
@@ -119,7 +119,7 @@ func TestNoInspector(t *testing.T) {
 		})
 	}
 	url := answering(t, 200, "application/json", `{"status":"UP"}`)
-	failsWith(t, []string{"top", "-n", "1", url}, "no inspector")
+	failsWith(t, []string{"top", "-n", "1", "-i", "200ms", url}, "no inspector")
 	failsWith(t, []string{"doctor", url}, "no inspector") // not "healthy: false", nor true
 }
 

@@ -84,13 +84,13 @@ func TestDoctorOfAHealthyProgram(t *testing.T) {
 	s.AddListener(func(context.Context, int) {}, "log")
 	// A signal that was never emitted is a note, and not wrong.
 	r := command(t, "doctor", "-wait", "0s", url)
-	if r.code != exitOK || !strings.HasPrefix(r.stdout, "note  ") || !strings.Contains(r.stdout, "Nothing is wrong.") {
+	if r.code != exitOK || !strings.HasPrefix(r.stdout, "note  ") || !strings.Contains(r.stdout, "Nothing is wrong in the last minute.") {
 		t.Errorf("with a note: exit code %d, %s%s", r.code, r.stdout, r.stderr)
 	}
 	s.Emit(t.Context(), 1)
 	eventually(t, "there is no note", func() bool {
 		r = command(t, "doctor", "-wait", "0s", url)
-		return r.code == exitOK && r.stdout == "Nothing is wrong.\n"
+		return r.code == exitOK && r.stdout == "Nothing is wrong in the last minute.\n"
 	})
 }
 
@@ -214,7 +214,7 @@ func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
 	url := shop(t, inspector.StuckAfter(time.Millisecond))
 	var text string
 	eventually(t, "top shows the trouble", func() bool {
-		text = command(t, "top", "-n", "1", url).stdout
+		text = command(t, "top", "-n", "1", "-i", "200ms", url).stdout
 		stuck, failing := row(text, "warehouse"), row(text, "gateway")
 		return len(stuck) == 8 && stuck[0] == "stuck" && stuck[6] == "10" &&
 			len(failing) == 7 && failing[0] == "failing" && failing[3] == "10"
@@ -225,10 +225,10 @@ func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
 	if row(text, "log") != nil {
 		t.Errorf("a listener in order has a line:\n%s", text)
 	}
-	if text := command(t, "top", "-n", "1", "-listeners", "all", url).stdout; row(text, "log") == nil {
+	if text := command(t, "top", "-n", "1", "-i", "200ms", "-listeners", "all", url).stdout; row(text, "log") == nil {
 		t.Errorf("-listeners all does not show all:\n%s", text)
 	}
-	if text := command(t, "top", "-n", "1", "-listeners", "none", url).stdout; row(text, "warehouse") != nil {
+	if text := command(t, "top", "-n", "1", "-i", "200ms", "-listeners", "none", url).stdout; row(text, "warehouse") != nil {
 		t.Errorf("-listeners none shows one:\n%s", text)
 	}
 }
@@ -236,7 +236,7 @@ func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
 func TestTopSortsFiltersAndLimits(t *testing.T) {
 	url := shop(t)
 	names := func(args ...string) (found []string) {
-		for line := range strings.Lines(command(t, append([]string{"top", "-n", "1", "-listeners", "none", url}, args...)...).stdout) {
+		for line := range strings.Lines(command(t, append([]string{"top", "-n", "1", "-i", "200ms", "-listeners", "none", url}, args...)...).stdout) {
 			if name, _, _ := strings.Cut(line, " "); strings.Contains(name, ".") {
 				found = append(found, name)
 			}
@@ -255,14 +255,14 @@ func TestTopSortsFiltersAndLimits(t *testing.T) {
 			return strings.Join(names(strings.Fields(test.args)...), " ") == test.want
 		})
 	}
-	if text := command(t, "top", "-n", "1", "-limit", "3", url).stdout; !strings.Contains(text, "and 1 more") {
+	if text := command(t, "top", "-n", "1", "-i", "200ms", "-limit", "3", url).stdout; !strings.Contains(text, "and 1 more") {
 		t.Errorf("it is not said that there is more:\n%s", text)
 	}
-	if text := command(t, "top", "-n", "1", serve(t, quietBus())).stdout; !strings.Contains(text, "no signals") {
+	if text := command(t, "top", "-n", "1", "-i", "200ms", serve(t, quietBus())).stdout; !strings.Contains(text, "no signals") {
 		t.Errorf("of an empty bus:\n%s", text)
 	}
 	for _, order := range orders {
-		if r := command(t, "top", "-n", "1", "-sort", order, url); r.code != exitOK {
+		if r := command(t, "top", "-n", "1", "-i", "200ms", "-sort", order, url); r.code != exitOK {
 			t.Errorf("-sort %s: %s", order, r.stderr)
 		}
 	}

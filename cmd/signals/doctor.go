@@ -15,7 +15,7 @@ import (
 
 func newDoctor(o *options) *cobra.Command {
 	var (
-		wait           time.Duration
+		wait, window   time.Duration
 		stacks, asJSON bool
 		failOn         string
 	)
@@ -28,6 +28,9 @@ drops, refusals, signals that nobody listens to.
 
 That a listener of a sync signal is stuck shows when it has not moved for as long
 as the inspector's StuckAfter, 10s unless it is set: -wait 12s, or ask twice.
+
+It goes by what happened in the last minute, or what -window says; what is older
+is a note.
 
 Exit codes: 0 if nothing is wrong, 1 if something is, 2 for errors. Notes are
 not wrong.`,
@@ -43,11 +46,14 @@ not wrong.`,
 			if wait < 0 || wait > 30*time.Second {
 				return fmt.Errorf("--wait %v: want 0s to 30s", wait)
 			}
+			if window < time.Second || window > time.Minute {
+				return fmt.Errorf("--window %v: want 1s to 1m", window)
+			}
 			c, err := o.open(args[0])
 			if err != nil {
 				return err
 			}
-			d, raw, err := c.diagnosis(cmd.Context(), wait, stacks)
+			d, raw, err := c.diagnosis(cmd.Context(), wait, window, stacks)
 			if err != nil {
 				return err
 			}
@@ -56,7 +62,7 @@ not wrong.`,
 					_, err = cmd.OutOrStdout().Write(raw)
 				}
 			} else {
-				_, err = lipgloss.Fprint(cmd.OutOrStdout(), report(d))
+				_, err = lipgloss.Fprint(cmd.OutOrStdout(), shown(report(d, window)))
 			}
 			if err != nil {
 				return err
@@ -69,6 +75,7 @@ not wrong.`,
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&wait, "wait", 3*time.Second, "how long to look before saying what grows or does not move, at most 30s")
+	flags.DurationVar(&window, "window", time.Minute, "how far back failures, drops and refusals are wrong, 1s to 1m")
 	flags.BoolVar(&stacks, "stacks", false, "show the stacks of stuck listeners")
 	flags.BoolVar(&asJSON, "json", false, "write the diagnosis as JSON")
 	flags.StringVar(&failOn, "fail-on", string(inspector.SeverityWarning), "what is wrong: error, or warning (and errors)")
@@ -88,8 +95,9 @@ func wrong(d *inspector.Diagnosis, from inspector.Severity) bool {
 
 var severityWords = map[inspector.Severity]string{inspector.SeverityInfo: "note"}
 
-// report writes a diagnosis for people, a finding a line.
-func report(d *inspector.Diagnosis) string {
+// report writes a diagnosis for people: a finding a line, and below it what to
+// do.
+func report(d *inspector.Diagnosis, window time.Duration) string {
 	var b strings.Builder
 	found := map[inspector.Severity]int{}
 	for _, f := range d.Findings {
@@ -98,24 +106,33 @@ func report(d *inspector.Diagnosis) string {
 		if w, ok := severityWords[f.Severity]; ok {
 			word = w
 		}
-		b.WriteString(severityStyle(f.Severity).Render(fmt.Sprintf("%-7s", word)) + "  " + f.Text)
+		b.WriteString(findingStyle(&f).Render(fmt.Sprintf("%-7s", word)) + "  " + f.Text)
 		if f.Site != "" {
 			b.WriteString(faint.Render(" (" + f.Site + ")"))
 		}
 		b.WriteByte('\n')
+		if f.Advice != "" && f.Severity != inspector.SeverityInfo {
+			b.WriteString("         " + f.Advice + "\n")
+		}
 		for _, stack := range f.Stacks {
 			indent(&b, stack)
 		}
 	}
+	if d.Omitted > 0 {
+		fmt.Fprintf(&b, "and %d more, no worse\n", d.Omitted)
+	}
 	if d.Healthy {
-		b.WriteString(good.Render("Nothing is wrong.") + "\n")
+		if len(d.Findings) > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(good.Render("Nothing is wrong in the last "+lasts(window)+".") + "\n")
 		return b.String()
 	}
 	if len(d.Findings) > 0 {
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "%s, %s, %s.\n", plural(found[inspector.SeverityError], "error"),
-		plural(found[inspector.SeverityWarning], "warning"), plural(found[inspector.SeverityInfo], "note"))
+	fmt.Fprintf(&b, "%s, %s, %s in the last %s.\n", plural(found[inspector.SeverityError], "error"),
+		plural(found[inspector.SeverityWarning], "warning"), plural(found[inspector.SeverityInfo], "note"), lasts(window))
 	return b.String()
 }
 
@@ -124,4 +141,12 @@ func indent(w io.Writer, text string) {
 		_, _ = fmt.Fprintf(w, "         %s\n", line)
 	}
 	_, _ = fmt.Fprintln(w)
+}
+
+// lasts writes how long the window is.
+func lasts(window time.Duration) string {
+	if window == time.Minute {
+		return "minute"
+	}
+	return ago(window.Seconds())
 }

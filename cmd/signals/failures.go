@@ -32,6 +32,10 @@ func (c *client) unreachable(ctx context.Context, err error, timeout time.Durati
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return say("there is no host %s", dns.Name)
+	case c.socket != "" && (errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)):
+		return say("nothing listens at the socket %s: is the program running, and is this its socket?", clean(c.socket))
+	case c.socket != "" && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM)):
+		return say("you may not use the socket %s", clean(c.socket))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return say("nothing listens at %s: is the program running, and is this its port?", c.base.Host)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -39,7 +43,7 @@ func (c *client) unreachable(ctx context.Context, err error, timeout time.Durati
 	case errors.As(err, &tlsRecord), errors.Is(err, http.ErrSchemeMismatch):
 		return say("the server does not speak TLS: try http://")
 	case errors.As(err, &cert), errors.As(err, &authority):
-		return say("its certificate is not trusted: %v", err)
+		return say("its certificate is not trusted; --cacert names who is, --insecure trusts anybody: %v", rid(err))
 	case errors.As(err, &of):
 		return say("no answer: %v", of.Err) // without the URL, which may have a password
 	}
@@ -55,10 +59,10 @@ func (c *client) refused(resp *http.Response, body string) error {
 	text, fromInspector := strings.CutPrefix(firstLine(body), "inspector: ")
 	switch {
 	case code == http.StatusForbidden && fromInspector && strings.Contains(text, "loopback"):
-		return say("refused (403): the inspector answers only its own machine, asked as localhost, and through no proxy; " +
-			"run this there, forward the port (ssh -L), or give the program inspector.Authorize")
+		return say("refused (403): the inspector answers only its own machine, asked as localhost, and through no proxy%s; "+
+			"run this there, forward the port (ssh -L), or give the program inspector.Authorize", because(text))
 	case code == http.StatusForbidden && fromInspector, code == http.StatusUnauthorized:
-		return say(`refused (%d): it wants other credentials; give them as http://USER:PASSWORD@HOST/... or with --header "Authorization: ..."`, code)
+		return say(`refused (%d): it wants other credentials; give them with --token-file, --header @FILE or SIGNALS_TOKEN, or as http://USER:PASSWORD@HOST/...`, code)
 	case fromInspector:
 		return say("the inspector answered %d: %s", code, text)
 	case code >= 300 && code < 400:
@@ -67,6 +71,24 @@ func (c *client) refused(resp *http.Response, body string) error {
 		return say("the server speaks TLS: try https://")
 	}
 	return c.stranger(fmt.Sprintf("it answered %d %s", code, http.StatusText(code)))
+}
+
+// because is why the inspector took the request for one from elsewhere.
+func because(text string) string {
+	_, why, ok := strings.Cut(text, "through no proxy; ")
+	why, _, ok2 := strings.Cut(why, "; use inspector.Authorize")
+	if !ok || !ok2 {
+		return ""
+	}
+	return " (" + why + ")"
+}
+
+// rid returns an error without the URL, which may have a password.
+func rid(err error) error {
+	if of, ok := errors.AsType[*url.Error](err); ok {
+		return of.Err
+	}
+	return err
 }
 
 // stranger says that there is no inspector at the address.

@@ -37,7 +37,8 @@ func formatNames() (names []string) {
 
 func newGraph(o *options) *cobra.Command {
 	var file, name, filter string
-	var limit int
+	var limit, offset int
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "graph URL",
 		Short: "Write the wiring graph: who emits what, and who listens",
@@ -49,6 +50,9 @@ file says how: .svg, .dot (Graphviz), .mmd (Mermaid) or .json.`,
 		Args:              oneURL,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON && name == "" {
+				name = "json"
+			}
 			f, err := chooseFormat(name, file)
 			if err != nil {
 				return err
@@ -59,6 +63,12 @@ file says how: .svg, .dot (Graphviz), .mmd (Mermaid) or .json.`,
 					return fmt.Errorf("--limit %d: want 0 or more", limit)
 				}
 				query.Set("limit", strconv.Itoa(limit))
+			}
+			if offset < 0 {
+				return fmt.Errorf("--offset %d: want 0 or more", offset)
+			}
+			if offset > 0 {
+				query.Set("offset", strconv.Itoa(offset))
 			}
 			if filter != "" {
 				query.Set("q", filter)
@@ -75,7 +85,7 @@ file says how: .svg, .dot (Graphviz), .mmd (Mermaid) or .json.`,
 				return c.stranger("its answer is not a graph")
 			}
 			if f.name != "json" {
-				data = []byte(cleanLines(string(data)) + "\n")
+				data = []byte(cleanFile(string(data)) + "\n")
 			} else if data, err = cleanJSON(data); err != nil {
 				return c.stranger("its answer is not a graph")
 			}
@@ -90,8 +100,10 @@ file says how: .svg, .dot (Graphviz), .mmd (Mermaid) or .json.`,
 	flags.StringVarP(&file, "output", "o", "-", "the file to write; - is standard output")
 	flags.StringVarP(&name, "format", "f", "", "svg, dot, mmd or json; without it, what the extension of the file says")
 	flags.StringVar(&filter, "filter", "", "only signals with these words in their name or that of a listener")
-	flags.IntVar(&limit, "limit", 0, "draw at most so many signals, 0 for all; without it, the inspector decides")
+	flags.IntVar(&limit, "limit", 0, "draw at most so many signals, 0 for as many as the inspector draws at once (300); without it, 60")
 	flags.Lookup("limit").DefValue = ""
+	flags.IntVar(&offset, "offset", 0, "leave out so many signals, those in trouble and the busiest first")
+	flags.BoolVar(&asJSON, "json", false, "write it as JSON, as --format json does")
 	_ = cmd.RegisterFlagCompletionFunc("format", oneOf(formatNames()))
 	return cmd
 }

@@ -3,7 +3,7 @@
 //
 //	signals top http://localhost:8080/debug/signals/
 //	signals graph http://localhost:8080/debug/signals/ -o wiring.svg
-//	signals doctor http://localhost:8080/debug/signals/
+//	signals doctor unix:/run/shop.sock:/debug/signals/
 //
 // top shows rates, lag, failures and stuck listeners as they change; graph
 // writes the wiring graph as SVG, DOT, Mermaid or JSON; doctor says what is the
@@ -21,6 +21,7 @@ import (
 )
 
 func main() {
+	ascii = wantsASCII(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -41,15 +40,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "signals: interrupted")
 		return exitInterrupted
 	default:
-		_, _ = fmt.Fprintln(stderr, "signals: "+clean(err.Error()))
+		_, _ = fmt.Fprintln(stderr, "signals: "+shown(clean(err.Error())))
 		return exitError
 	}
 }
 
 // options are those that all commands have.
 type options struct {
-	timeout time.Duration
-	headers []string
+	timeout           time.Duration
+	headers           []string
+	tokenFile         string
+	caFile            string
+	certFile, keyFile string
+	insecure          bool
 }
 
 func newRoot() *cobra.Command {
@@ -59,11 +62,14 @@ func newRoot() *cobra.Command {
 		Short: "Look at the signals of a running program",
 		Long: `Look at the signals of a running program, through the inspector that it has
 mounted. URL is where that is, such as http://localhost:8080/debug/signals/; the
-http:// may be left out.
+http:// may be left out. unix:/run/shop.sock:/debug/signals/ is one on a Unix
+socket.
 
 Without the option inspector.Authorize, an inspector answers only requests of its
-own machine to a loopback address. Where it asks for credentials, give them as
-http://USER:PASSWORD@HOST/... or with --header.
+own machine to a loopback address. Where it asks for credentials, give them with
+--token-file or --header @FILE, or in the environment: SIGNALS_TOKEN is a bearer
+token, SIGNALS_HEADER has headers, one a line. Arguments, and with them
+http://USER:PASSWORD@HOST/..., can be read by other users of the machine.
 
 Exit codes: 0, 1 if doctor found something wrong, 2 for errors.`,
 		Version:            version(),
@@ -78,7 +84,12 @@ Exit codes: 0, 1 if doctor found something wrong, 2 for errors.`,
 	})
 	flags := root.PersistentFlags()
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for an answer")
-	flags.StringArrayVarP(&o.headers, "header", "H", nil, `send a header, such as "Authorization: Bearer TOKEN"; may be repeated`)
+	flags.StringArrayVarP(&o.headers, "header", "H", nil, `send a header, such as "X-Team: shop"; @FILE reads headers from a file, one a line; may be repeated`)
+	flags.StringVar(&o.tokenFile, "token-file", "", "send what is in the file as a bearer token")
+	flags.StringVar(&o.caFile, "cacert", "", "trust the certificates in this PEM file, and no others")
+	flags.StringVar(&o.certFile, "cert", "", "show this client certificate, a PEM file; with --key")
+	flags.StringVar(&o.keyFile, "key", "", "the key of --cert, a PEM file")
+	flags.BoolVarP(&o.insecure, "insecure", "k", false, "trust any certificate: whoever is in between can read and answer")
 	root.AddCommand(newTop(&o), newGraph(&o), newDoctor(&o))
 	return root
 }
@@ -96,19 +107,23 @@ func (o *options) open(address string) (*client, error) {
 	if o.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout %v: want a positive duration", o.timeout)
 	}
-	base, err := parseURL(address)
+	socket, over, err := splitSocket(address)
 	if err != nil {
 		return nil, err
 	}
-	header := http.Header{}
-	for _, h := range o.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return nil, errors.New(`--header: want "Name: value"`) // it may be a secret: not repeated
-		}
-		header.Add(name, strings.TrimSpace(value))
+	base, err := parseURL(over)
+	if err != nil {
+		return nil, err
 	}
-	return newClient(base, header, o.timeout), nil
+	header, err := o.header(base)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := o.transport(base, socket)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(base, socket, header, o.timeout, transport), nil
 }
 
 // twoDashes lets flags have one dash, as those of the go command: "-json" is

@@ -18,11 +18,14 @@ import (
 // watchTop fills a terminal until the user quits. Keys come from standard
 // input, or from the terminal if that is something else.
 func watchTop(ctx context.Context, out io.Writer, c *client, ask asking, interval time.Duration) error {
-	s, err := c.snapshot(ctx, ask.query()) // what is wrong with the URL is said in a line, not on a screen
+	s, _, err := c.snapshot(ctx, ask.query()) // what is wrong with the URL is said in a line, not on a screen
 	if err != nil {
 		return err
 	}
-	m := newModel(c.name(), ask, interval, func(a asking) (*inspector.Snapshot, error) { return c.snapshot(ctx, a.query()) })
+	m := newModel(c.name(), ask, interval, func(a asking) (*inspector.Snapshot, error) {
+		s, _, err := c.snapshot(ctx, a.query())
+		return s, err
+	})
 	m.last = s
 	_, err = tea.NewProgram(m, tea.WithContext(ctx), tea.WithOutput(out), tea.WithoutSignalHandler()).Run()
 	if ctx.Err() != nil || errors.Is(err, tea.ErrInterrupted) {
@@ -241,7 +244,7 @@ func (m *model) View() tea.View {
 	lines := m.lines()
 	visible := make([]string, 0, m.height)
 	for _, line := range lines[:min(len(lines), m.height)] {
-		visible = append(visible, ansi.Truncate(line, m.width, "…"))
+		visible = append(visible, shown(ansi.Truncate(line, m.width, "…")))
 	}
 	v := tea.NewView(strings.Join(visible, "\n"))
 	v.AltScreen = true
@@ -250,7 +253,7 @@ func (m *model) View() tea.View {
 
 func (m *model) lines() []string {
 	if m.help {
-		return helpLines
+		return strings.Split(ansi.Wrap(strings.Join(helpLines, "\n"), max(1, m.width), ""), "\n")
 	}
 	lines := []string{m.titleLine()}
 	if s := m.last; s == nil {
@@ -262,8 +265,8 @@ func (m *model) lines() []string {
 		} else if s.Totals.Warnings > 0 {
 			state = warn
 		}
-		t := table{names: max(minNames, min(m.width-widthOfColumns(), maxNames)), styled: true, key: m.ask.order}
-		lines = append(lines, totals(s), state.Render(health(&s.Totals))+m.where(), t.head())
+		t := newScreenTable(m.width, m.ask.order)
+		lines = append(lines, totalsWithin(s, m.width), state.Render(health(&s.Totals))+m.where(), t.head())
 		for i := range s.Signals {
 			lines = append(lines, t.signal(&s.Signals[i], m.ask.show)...)
 		}
@@ -282,7 +285,7 @@ func (m *model) titleLine() string {
 	when := ""
 	if m.last != nil {
 		when = m.last.Time.Local().Format("15:04:05")
-		if m.last.Interval > 0 {
+		if m.last.Interval > 0 && m.width >= wide {
 			when = "over " + ago(m.last.Interval) + "  " + when
 		}
 	}
@@ -319,21 +322,12 @@ func (m *model) footer() string {
 	case m.err != nil:
 		return bad.Render(clean(m.err.Error()))
 	}
-	return faint.Render("q quit  ? help  / filter  l listeners  space pause  sort: s n r e f d w t")
+	keys := "q quit  ? help  / filter  l listeners  space pause  sort: s n r e f d w t"
+	if m.width < ansi.StringWidth(keys) {
+		keys = "q quit  ? help  / filter  l listeners"
+	}
+	return faint.Render(keys)
 }
 
-var helpLines = []string{
-	bold.Render("Keys"), "",
-	"  q, Ctrl-C        quit",
-	"  space            pause",
-	"  /                filter by words in names; esc clears it",
-	"  l                listeners: those in trouble, all, none",
-	"  up, down, k, j   scroll; also page up and down, home, end, g, G", "",
-	"  s status   n name       r rate    e emissions",
-	"  f failed   d drops      w waits   t p99        sort; again turns it around", "",
-	"  EMIT/s, CALL/s, FAIL/s: emissions, calls of listeners and failures a second",
-	"  FAILED, DROPS: since the signal was made; refused emissions are drops too",
-	"  WAITS: emissions that wait for a listener, or run",
-	"  P99: 99 of 100 calls of the slowest listener take less", "",
-	faint.Render("any key goes back"),
-}
+// wide is from where on there is room for more than what matters most.
+const wide = 72

@@ -17,14 +17,18 @@ var (
 	plain = lipgloss.NewStyle()
 )
 
-func severityStyle(s inspector.Severity) lipgloss.Style {
-	switch s {
-	case inspector.SeverityError:
+// findingStyle is that of the state that the finding is about, so that a state
+// has one colour wherever it is shown.
+func findingStyle(f *inspector.Finding) lipgloss.Style {
+	switch {
+	case f.Severity == inspector.SeverityInfo:
+		return faint
+	case f.Status != "":
+		return statusStyle(f.Status)
+	case f.Severity == inspector.SeverityError: // of an inspector that does not say the state
 		return bad
-	case inspector.SeverityWarning:
-		return warn
 	}
-	return faint
+	return warn
 }
 
 func statusStyle(s inspector.Status) lipgloss.Style {

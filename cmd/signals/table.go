@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -13,13 +15,14 @@ import (
 type column struct {
 	title    string
 	width    int    // of what stands on the right; negative: on the left
+	worth    int    // where there is no room for all, those that are worth most stay
 	key      string // the order by this column
 	signal   func(*inspector.Signal) string
 	listener func(*inspector.Listener) string
 }
 
 var columns = []column{
-	{"STATUS", -11, "status",
+	{"STATUS", -11, 9, "status",
 		func(s *inspector.Signal) string { return string(s.Status) },
 		func(l *inspector.Listener) string {
 			if l.Status == inspector.StatusStuck {
@@ -27,25 +30,25 @@ var columns = []column{
 			}
 			return string(l.Status)
 		}},
-	{"EMIT/s", 7, "rate",
+	{"EMIT/s", 7, 8, "rate",
 		func(s *inspector.Signal) string { return brief(s.EmitRate) },
 		func(*inspector.Listener) string { return "" }},
-	{"CALL/s", 7, "",
+	{"CALL/s", 7, 4, "",
 		func(s *inspector.Signal) string { return brief(s.DeliverRate) },
 		func(l *inspector.Listener) string { return brief(l.Rate) }},
-	{"FAIL/s", 7, "",
+	{"FAIL/s", 7, 6, "",
 		func(s *inspector.Signal) string { return brief(s.FailRate) },
 		func(l *inspector.Listener) string { return brief(l.FailRate) }},
-	{"FAILED", 7, "failures",
+	{"FAILED", 7, 5, "failures",
 		func(s *inspector.Signal) string { return briefCount(s.Failures) },
 		func(l *inspector.Listener) string { return briefCount(l.Failures) }},
-	{"DROPS", 6, "drops",
+	{"DROPS", 6, 2, "drops",
 		func(s *inspector.Signal) string { return briefCount(s.Drops + s.Refusals) },
 		func(l *inspector.Listener) string { return briefCount(l.Drops) }},
-	{"WAITS", 6, "pending",
+	{"WAITS", 6, 7, "pending",
 		func(s *inspector.Signal) string { return briefCount(s.Pending) },
 		func(l *inspector.Listener) string { return briefCount(l.Lag) }},
-	{"P99", 7, "p99",
+	{"P99", 7, 3, "p99",
 		func(s *inspector.Signal) string { return took(s.P99) },
 		func(l *inspector.Listener) string { return took(l.P99) }},
 }
@@ -78,19 +81,33 @@ func troubled(s inspector.Status) bool {
 
 // table writes signals and listeners as lines.
 type table struct {
-	names  int  // width of the names
-	styled bool // with colours
-	key    string
+	columns []column
+	names   int  // width of the names
+	styled  bool // with colours
+	key     string
 }
 
 const (
 	minNames = 12
+	fewNames = 17 // before the names get less, columns go
 	maxNames = 60
 )
 
+// newScreenTable is a table for a terminal of some width: the columns that there
+// is room for, and the names in the rest.
+func newScreenTable(width int, key string) table {
+	t := table{columns: columns, styled: true, key: key}
+	for width-t.widthOfColumns() < fewNames && len(t.columns) > 1 {
+		least := slices.MinFunc(t.columns, func(a, b column) int { return cmp.Compare(a.worth, b.worth) })
+		t.columns = slices.DeleteFunc(slices.Clone(t.columns), func(c column) bool { return c.title == least.title })
+	}
+	t.names = max(minNames, min(width-t.widthOfColumns(), maxNames))
+	return t
+}
+
 // widthOfColumns is that of everything but the names.
-func widthOfColumns() (n int) {
-	for _, c := range columns {
+func (t table) widthOfColumns() (n int) {
+	for _, c := range t.columns {
 		n += max(c.width, -c.width)
 	}
 	return n + 1 // between the names and the rest
@@ -98,8 +115,8 @@ func widthOfColumns() (n int) {
 
 // head is the line of titles.
 func (t table) head() string {
-	cells := make([]string, 0, len(columns))
-	for _, c := range columns {
+	cells := make([]string, 0, len(t.columns))
+	for _, c := range t.columns {
 		cells = append(cells, c.title)
 	}
 	line := t.line("SIGNAL", cells, nil)
@@ -110,7 +127,7 @@ func (t table) head() string {
 	if t.key == "name" {
 		title = "SIGNAL"
 	}
-	for _, c := range columns {
+	for _, c := range t.columns {
 		if c.key == t.key {
 			title = c.title
 		}
@@ -122,8 +139,8 @@ func (t table) head() string {
 // signal returns the lines of a signal and of those of its listeners that are
 // to be shown.
 func (t table) signal(s *inspector.Signal, which show) []string {
-	cells := make([]string, 0, len(columns))
-	for _, c := range columns {
+	cells := make([]string, 0, len(t.columns))
+	for _, c := range t.columns {
 		cells = append(cells, c.signal(s))
 	}
 	lines := []string{t.line(ansi.Truncate(s.Name, t.names, "…"), cells, t.style(s.Status))}
@@ -132,13 +149,23 @@ func (t table) signal(s *inspector.Signal, which show) []string {
 		if !which.has(l) {
 			continue
 		}
-		cells := make([]string, 0, len(columns))
-		for _, c := range columns {
+		cells := make([]string, 0, len(t.columns))
+		for _, c := range t.columns {
 			cells = append(cells, c.listener(l))
 		}
-		lines = append(lines, t.line("  "+end(l.Name(), t.names-2), cells, t.style(l.Status)))
+		lines = append(lines, t.line("  "+listenerName(l, t.names-2), cells, t.style(l.Status)))
 	}
 	return lines
+}
+
+// listenerName is a name within a width, with the number of registrations that
+// the row stands for.
+func listenerName(l *inspector.Listener, width int) string {
+	times := ""
+	if l.Registrations > 1 {
+		times = " ×" + briefCount(l.Registrations)
+	}
+	return end(l.Name(), max(1, width-ansi.StringWidth(times))) + times
 }
 
 func (t table) style(s inspector.Status) *lipgloss.Style {
@@ -154,7 +181,7 @@ func (t table) line(name string, cells []string, style *lipgloss.Style) string {
 	var b strings.Builder
 	b.WriteString(pad(name, -t.names) + " ")
 	for i, cell := range cells {
-		cell = pad(ansi.Truncate(cell, max(columns[i].width, -columns[i].width), "…"), columns[i].width)
+		cell = pad(ansi.Truncate(cell, max(t.columns[i].width, -t.columns[i].width), "…"), t.columns[i].width)
 		if i == 0 && style != nil {
 			cell = style.Render(cell)
 		}
@@ -189,7 +216,7 @@ func longest(s *inspector.Snapshot, which show) int {
 		n = max(n, ansi.StringWidth(s.Signals[i].Name))
 		for k := range s.Signals[i].Listeners {
 			if l := &s.Signals[i].Listeners[k]; which.has(l) {
-				n = max(n, 2+ansi.StringWidth(l.Name()))
+				n = max(n, 2+ansi.StringWidth(listenerName(l, maxNames)))
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
@@ -40,9 +41,7 @@ func (a asking) query() url.Values {
 	if a.filter != "" {
 		v.Set("q", a.filter)
 	}
-	if a.limit > 0 {
-		v.Set("limit", strconv.Itoa(a.limit))
-	}
+	v.Set("limit", strconv.Itoa(a.limit)) // 0: as many as an answer can have
 	if a.offset > 0 {
 		v.Set("offset", strconv.Itoa(a.offset))
 	}
@@ -59,6 +58,7 @@ func newTop(o *options) *cobra.Command {
 		interval  time.Duration
 		times     int
 		asPlain   bool
+		asJSON    bool
 		wantPlain = "plain lines, a block each interval; without it, if standard output is no terminal"
 	)
 	cmd := &cobra.Command{
@@ -66,14 +66,16 @@ func newTop(o *options) *cobra.Command {
 		Short: "Watch rates, lag, failures and stuck listeners",
 		Long: `Watch the signals of a running program: rates, lag, failures, stuck listeners.
 In a terminal it fills the screen; press ? for the keys, q to quit. In a pipe, or
-with -n, it prints a block of lines each interval.
+with -n, it prints a block of lines each interval, with -json each snapshot as a
+line of JSON. It goes on when the program restarts.
 
 WAITS are emissions that wait for a listener, or run. P99 is what 99 of 100 calls
 of the slowest listener stay below. The rates are over the time since the
-inspector last looked; at first that may be long ago.`,
+snapshot before; the first one, which is only to compare with, is not printed.`,
 		Example: `  signals top localhost:8080/debug/signals
   signals top -sort failures -filter order localhost:8080/debug/signals
-  signals top -n 1 localhost:8080/debug/signals`,
+  signals top -n 1 localhost:8080/debug/signals
+  signals top -n 1 -json localhost:8080/debug/signals | jq '.signals[] | select(.status == "stuck") | .name'`,
 		Args:              oneURL,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,8 +96,9 @@ inspector last looked; at first that may be long ago.`,
 			if err != nil {
 				return err
 			}
-			if asPlain || times > 0 || !screen(cmd.OutOrStdout()) {
-				return printTop(cmd.Context(), cmd.OutOrStdout(), c, ask, interval, times)
+			if asPlain || asJSON || times > 0 || !screen(cmd.OutOrStdout()) {
+				p := printer{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), client: c, ask: ask, interval: interval, times: times, json: asJSON}
+				return p.run(cmd.Context())
 			}
 			return watchTop(cmd.Context(), cmd.OutOrStdout(), c, ask, interval)
 		},
@@ -105,10 +108,11 @@ inspector last looked; at first that may be long ago.`,
 	flags.BoolVarP(&ask.reverse, "reverse", "r", false, "turn the order around")
 	flags.StringVar(&ask.filter, "filter", "", "only signals with these words in their name or that of a listener")
 	flags.StringVarP(&which, "listeners", "l", string(showTrouble), "listeners to list: "+strings.Join(shows, ", "))
-	flags.IntVar(&ask.limit, "limit", 0, "print at most so many signals, 0 for all; a screen shows what fits")
+	flags.IntVar(&ask.limit, "limit", 0, "print at most so many signals, 0 for as many as the inspector answers with (1000); a screen shows what fits")
 	flags.DurationVarP(&interval, "interval", "i", time.Second, "time between snapshots")
 	flags.IntVarP(&times, "iterations", "n", 0, "print so many blocks and end")
 	flags.BoolVar(&asPlain, "plain", false, wantPlain)
+	flags.BoolVar(&asJSON, "json", false, "write each snapshot as a line of JSON")
 	_ = cmd.RegisterFlagCompletionFunc("sort", oneOf(orders))
 	_ = cmd.RegisterFlagCompletionFunc("listeners", oneOf(shows))
 	return cmd
@@ -120,32 +124,78 @@ func screen(w io.Writer) bool {
 	return ok && term.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
 }
 
-// printTop prints a block each interval.
-func printTop(ctx context.Context, w io.Writer, c *client, ask asking, interval time.Duration, times int) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for n := 1; ; n++ {
-		s, err := c.snapshot(ctx, ask.query())
-		if err == nil {
-			_, err = io.WriteString(w, block(s, ask))
-		}
-		if ctx.Err() != nil {
+// printer is top in a pipe.
+type printer struct {
+	out, err io.Writer
+	client   *client
+	ask      asking
+	interval time.Duration
+	times    int // 0: no end
+	json     bool
+}
+
+// run prints a block each interval. Before the first one it asks once, so that
+// there is something to compare with. What is wrong then ends it; later it asks
+// again, since a program that is restarted comes back: without end, or, with a
+// number of blocks, for as long as an answer may take.
+func (p printer) run(ctx context.Context) error {
+	if _, _, err := p.client.snapshot(ctx, p.ask.query()); err != nil || ctx.Err() != nil {
+		return unlessDone(ctx, err)
+	}
+	timer := time.NewTimer(min(p.interval, time.Second))
+	defer timer.Stop()
+	var failing time.Time // since when there is no answer
+	for n := 0; ; {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
 			return nil // Ctrl-C is how one ends this
 		}
-		if err != nil || n == times {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		timer.Reset(p.interval)
+		s, raw, err := p.client.snapshot(ctx, p.ask.query())
+		switch {
+		case ctx.Err() != nil:
 			return nil
+		case err == nil:
+			failing = time.Time{}
+			if err := p.print(s, raw); err != nil {
+				return err
+			}
+			if n++; n == p.times {
+				return nil
+			}
+		case failing.IsZero():
+			failing = time.Now()
+			_, _ = fmt.Fprintln(p.err, "signals: "+shown(clean(err.Error()))+"; trying again")
+		case p.times > 0 && time.Since(failing) > p.client.timeout:
+			return err
 		}
 	}
 }
 
+// unlessDone is an error that is not the end of ctx.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (p printer) print(s *inspector.Snapshot, raw []byte) error {
+	if p.json {
+		line, err := cleanJSONLine(raw)
+		if err == nil {
+			_, err = p.out.Write(line)
+		}
+		return err
+	}
+	_, err := io.WriteString(p.out, shown(block(s, p.ask)))
+	return err
+}
+
 // block is what is printed of a snapshot.
 func block(s *inspector.Snapshot, ask asking) string {
-	t := table{names: longest(s, ask.show), key: ask.order}
+	t := table{columns: columns, names: longest(s, ask.show), key: ask.order}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n%s", s.Time.Format(time.RFC3339), health(&s.Totals), totals(s))
 	if s.Interval > 0 {
@@ -176,6 +226,15 @@ func totals(s *inspector.Snapshot) string {
 	return zero.Replace(fmt.Sprintf("%s, %s: %s emit/s, %s call/s, %s fail/s, %s waiting",
 		plural(t.Signals, "signal"), plural(t.Listeners, "listener"),
 		brief(t.EmitRate), brief(t.DeliverRate), brief(t.FailRate), briefCount(t.Pending)))
+}
+
+// totalsWithin is totals, and less of it where there is less room.
+func totalsWithin(s *inspector.Snapshot, width int) string {
+	if text := totals(s); width >= ansi.StringWidth(text) {
+		return text
+	}
+	t := &s.Totals
+	return strings.ReplaceAll(fmt.Sprintf("%s emit/s, %s fail/s, %s waiting", brief(t.EmitRate), brief(t.FailRate), briefCount(t.Pending)), "·", "0")
 }
 
 func health(t *inspector.Totals) string {

@@ -14,9 +14,11 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"example.com/signals"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -26,6 +28,13 @@ const patience = 2 * time.Minute
 // openShop runs a shop with customers, a payment gateway that fails at times and
 // Chaos, and returns the URL of its inspector. It closes with the test.
 func openShop(t *testing.T, speed shop.Speed) (url string) {
+	t.Helper()
+	url, _ = openShopWith(t, speed)
+	return url
+}
+
+// openShopWith is openShop, and returns the bus too.
+func openShopWith(t *testing.T, speed shop.Speed) (url string, bus *signals.Bus) {
 	t.Helper()
 	gateway, err := shop.OpenGateway(1)
 	if err != nil {
@@ -62,7 +71,7 @@ func openShop(t *testing.T, speed shop.Speed) (url string) {
 			t.Error(err)
 		}
 	})
-	return "http://" + l.Addr().String() + "/signals/"
+	return "http://" + l.Addr().String() + "/signals/", s.Signals.Bus
 }
 
 // startBrowser starts chromium, or skips the test.
@@ -153,6 +162,31 @@ func (b tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// before runs a script in each page that is opened, before its own.
+func (b tab) before(js string) {
+	b.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: js})
+		return err
+	}))
+}
+
+// eventually waits until a condition is met.
+func eventually(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for !met() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("still waiting until %s", what)
+		}
 	}
 }
 

@@ -4,29 +4,67 @@
 (() => {
   'use strict';
   const root = document.documentElement;
-  let source = null, paused = false, row = -1;
+  const version = new URL(document.currentScript.src).search;
+  let source = null, paused = false, left = false, row = -1, shown = null;
 
   // The last segment of a path: the pages are all in one directory.
   const viewOf = (url) => url.pathname.slice(url.pathname.lastIndexOf('/') + 1) || 'signals';
 
-  function listen() {
-    if (source) source.close();
-    source = null;
-    if (paused || viewOf(location) === 'stacks') {
-      root.dataset.live = paused ? 'paused' : 'off';
-      return;
-    }
+  // What this page shows, as the server is asked for it; null while nobody sees
+  // it, or it does not change.
+  function feed() {
+    if (paused || left || document.hidden || viewOf(location) === 'stacks') return null;
     const params = new URLSearchParams(location.search);
+    params.delete('slash');
     params.set('view', viewOf(location));
-    const opened = source = new EventSource('live?' + params);
-    opened.addEventListener('page', (event) => {
+    return params.toString();
+  }
+
+  // All pages of the browser share the stream of a worker; where there are no
+  // such workers, on some phones, the one page that is seen has its own.
+  let worker = null;
+  try {
+    worker = new SharedWorker('worker.js' + version);
+    worker.port.onmessage = ({ data }) => {
+      if (data.off) root.dataset.live = 'off'; else if (data.feed === shown) show(data.data);
+    };
+    worker.onerror = () => {
+      worker = null;
+      listen();
+    };
+    setInterval(() => worker?.port.postMessage({ feed: shown }), 20_000);
+  } catch { /* there are none */ }
+
+  function listen() {
+    shown = feed();
+    if (shown === null) root.dataset.live = paused ? 'paused' : 'off';
+    source?.close();
+    source = null;
+    if (worker) return worker.port.postMessage({ feed: shown });
+    if (shown === null) return;
+    const opened = source = new EventSource('live?feed=' + encodeURIComponent(shown));
+    opened.addEventListener('page', (event) => { if (source === opened) show(event.data); });
+    opened.onerror = () => {
       if (source !== opened) return;
-      root.dataset.live = 'on';
-      const next = new DOMParser().parseFromString('<!doctype html><body>' + event.data, 'text/html');
-      children(document.body, next.body);
-      decorate();
-    });
-    opened.onerror = () => { if (source === opened) root.dataset.live = 'off'; };
+      root.dataset.live = 'off';
+      if (opened.readyState === EventSource.CLOSED) setTimeout(() => { if (source === opened) listen(); }, 5000);
+    };
+  }
+  document.addEventListener('visibilitychange', listen);
+  addEventListener('pagehide', () => {
+    left = true;
+    listen();
+  });
+  addEventListener('pageshow', (event) => {
+    left = false;
+    if (event.persisted) listen();
+  });
+
+  function show(body) {
+    root.dataset.live = 'on';
+    const next = new DOMParser().parseFromString('<!doctype html><body>' + body, 'text/html');
+    children(document.body, next.body);
+    decorate();
   }
 
   // Make the children of one element like those of another, keeping the nodes
@@ -105,7 +143,7 @@
       const params = new URLSearchParams(location.search);
       params.delete('offset');
       if (event.target.value) params.set('q', event.target.value); else params.delete('q');
-      go(viewOf(location) + (params.size ? '?' + params : ''), 'replaceState');
+      go(location.pathname + (params.size ? '?' + params : ''), 'replaceState');
     }, 150);
   });
   document.addEventListener('submit', (event) => {
