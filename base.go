@@ -127,15 +127,15 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 		b.keys[e.Key] = e
 	}
 	e.st.sited(&e.pcs)
+	b.seq++
+	e.Seq = b.seq
 	if attach != nil {
-		attach()
+		attach() // from here on it may be called
 	}
 	old := b.list.Load()
 	if old == nil {
 		old = roster.New(e.st.slow(), e.st.counts())
 	}
-	b.seq++
-	e.Seq = b.seq
 	next := old.Add(roster.Row{Member: &e.Member, Handler: h}, plain, fails, h != nil, room)
 	b.list.Store(next)
 	return next.Len(), nil
