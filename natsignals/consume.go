@@ -140,7 +140,7 @@ func consume(ctx context.Context, c *config, js jetstream.JetStream, stream, dur
 		n.goes(p.fetch)
 	}
 	n.goes(n.watch)
-	n.goes(n.keepAlive)
+	go n.keepAlive()
 	go func() {
 		<-n.ctx.Done()
 		n.mu.Lock() // nothing is added from here on

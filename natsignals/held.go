@@ -44,24 +44,18 @@ func (h *held) all() []jetstream.Msg {
 	return msgs
 }
 
-// keepAlive tells the server three times per AckWait that each message in this process is
-// alive: those that a listener works on and those that wait for one. It ends
-// when nothing is here and nothing more will come.
+// keepAlive tells the server three times per AckWait that each message in this
+// process is alive: those that a listener works on and those that wait for one.
 func (n *Consumer) keepAlive() {
 	tick := time.NewTicker(n.c.ackWait / 3)
 	defer tick.Stop()
-	ended := n.ctx.Done()
 	for {
 		select {
 		case <-tick.C:
-		case <-ended:
-			ended = nil
-		}
-		msgs := n.held.all()
-		if len(msgs) == 0 && ended == nil {
+		case <-n.done: // not earlier: after Close has begun, listeners still run
 			return
 		}
-		for _, m := range msgs {
+		for _, m := range n.held.all() {
 			// An error is the connection's, which the next one may find back.
 			_ = m.InProgress()
 		}

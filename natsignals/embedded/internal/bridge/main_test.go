@@ -247,3 +247,5 @@ func (l *logs) has(s string) bool {
 func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Writer(l), nil)) }
 
 var errDeclined = errors.New("declined")
+
+func goexit() { runtime.Goexit() }
