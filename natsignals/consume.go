@@ -61,7 +61,9 @@ type feed struct {
 // undecodable says that the payload of a message cannot be decoded.
 type undecodable struct{ err error }
 
-func (e *undecodable) Error() string { return "natsignals: the payload cannot be decoded: " + e.err.Error() }
+func (e *undecodable) Error() string {
+	return "natsignals: the payload cannot be decoded: " + e.err.Error()
+}
 func (e *undecodable) Unwrap() error { return e.err }
 
 // errUnheard says that a message reached no listener.

@@ -38,17 +38,17 @@ type config struct {
 	key        any // func(T) string
 	listener   []signals.ListenerOption
 
-	ordered       int
-	filter        string
-	broadcast     bool
-	start         start
-	inFlight      int
-	retrying      int
-	ackWait       time.Duration
-	first, last   time.Duration
-	attempts      int
-	deadLetters   string
-	checkEvery    time.Duration
+	ordered     int
+	filter      string
+	broadcast   bool
+	start       start
+	inFlight    int
+	retrying    int
+	ackWait     time.Duration
+	first, last time.Duration
+	attempts    int
+	deadLetters string
+	checkEvery  time.Duration
 }
 
 // uses says which bridges an option is for.

@@ -17,6 +17,9 @@ type part struct {
 	born  time.Time     // when the consumer on the server was made
 	slots chan struct{} // one for each message that may be here
 	floor uint64        // of the stream, up to which all is acknowledged; under n.mu
+
+	// again makes the request under way end, so that a new one is made; under n.mu.
+	again context.CancelFunc
 }
 
 func newPart(n *Consumer, cons jetstream.Consumer) *part {
@@ -100,6 +103,9 @@ func (p *part) reserve() (free int) {
 func (p *part) fetchOnce(free int) (got int, err error) {
 	ctx, cancel := context.WithTimeout(p.n.ctx, fetchFor)
 	defer cancel()
+	p.n.mu.Lock()
+	p.again = cancel
+	p.n.mu.Unlock()
 	batch, err := p.cons.Fetch(free, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(heartbeat))
 	if err != nil {
 		return 0, err

@@ -24,10 +24,10 @@ type Publisher struct {
 	js      jetstream.JetStream
 	subject string
 	stream  string
-	atomic  atomic.Bool            // the stream takes batches
-	sub     *signals.Subscription  // read only, once Publish has returned
-	status  chan nats.Status       // of the connection
-	ctx     context.Context        // ended when Close has given up, or is done
+	atomic  atomic.Bool           // the stream takes batches
+	sub     *signals.Subscription // read only, once Publish has returned
+	status  chan nats.Status      // of the connection
+	ctx     context.Context       // ended when Close has given up, or is done
 	giveUp  context.CancelCauseFunc
 	watched chan struct{} // closed when watch has returned
 

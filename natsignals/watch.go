@@ -6,14 +6,33 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // watch asks from time to time whether the consumers are still those that they were: a
 // request for messages that nobody answers looks like one that nobody has a
-// message for.
+// message for. When the connection is back, the requests that the server has
+// forgotten are made again.
 func (n *Consumer) watch() {
-	for pause(n.ctx, n.c.checkEvery, nil) == nil {
+	status := n.js.Conn().StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer n.js.Conn().RemoveStatusListener(status)
+	tick := time.NewTicker(n.c.checkEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-tick.C:
+		case <-status:
+			n.mu.Lock()
+			for _, p := range n.parts {
+				if p.again != nil {
+					p.again()
+				}
+			}
+			n.mu.Unlock()
+		}
 		for _, p := range n.parts {
 			n.look(p)
 		}
