@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -119,7 +120,7 @@ func (p *Publisher) attempt(ctx context.Context, msgs []*nats.Msg, oneByOne bool
 		return 0, explain(p.js.Conn(), fmt.Sprintf("publish on %q", p.subject), nats.ErrDisconnected)
 	}
 	part := msgs[:batchOf(msgs)]
-	if len(part) > 1 && p.atomic.Load() && !oneByOne {
+	if int64(len(part)) >= p.batch.Load() && !oneByOne {
 		ctx, cancel := context.WithTimeout(ctx, p.c.timeout)
 		defer cancel()
 		err := p.publishBatch(ctx, part)
@@ -147,6 +148,19 @@ func (p *Publisher) attempt(ctx context.Context, msgs []*nats.Msg, oneByOne bool
 // passing reports whether what the server refused may be taken as it is later.
 func passing(code jetstream.ErrorCode) bool {
 	return code == codeDuplicateInProcess || code == codeBatchIncomplete || code == codeBatchesInFlight
+}
+
+// worthABatch returns how many messages are worth an atomic batch. A stream with one copy
+// on file stages each batch in a file store of its own, which costs as much as tens of messages
+// (docs/scale.md has the figures); one with more copies stages in memory.
+func worthABatch(cfg jetstream.StreamConfig) int64 {
+	switch {
+	case !cfg.AllowAtomicPublish:
+		return math.MaxInt64
+	case cfg.Replicas == 1 && cfg.Storage == jetstream.FileStorage:
+		return 50
+	}
+	return 2
 }
 
 // batchOf returns how many messages make one batch.

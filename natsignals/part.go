@@ -83,18 +83,41 @@ func (p *part) waitForListeners() bool {
 	return p.n.ctx.Err() == nil
 }
 
-// reserve takes all free slots, at least one.
+// A request costs as much for one message as for many, and slots become free one by one: with less than
+// half of them free, more are waited for, this long.
+const gather = time.Millisecond
+
+// reserve takes all free slots, at least one; 0 when nothing more is to be fetched.
 func (p *part) reserve() (free int) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-p.n.ctx.Done():
 		return 0
 	}
+	var patience <-chan time.Time
 	for free = 1; ; free++ {
 		select {
 		case p.slots <- struct{}{}:
+			continue
 		default:
+		}
+		if 2*free >= cap(p.slots) {
 			return free
+		}
+		if patience == nil {
+			t := time.NewTimer(gather)
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case p.slots <- struct{}{}:
+		case <-patience:
+			return free
+		case <-p.n.ctx.Done():
+			for range free {
+				<-p.slots
+			}
+			return 0
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Publisher struct {
 	js      jetstream.JetStream
 	subject string
 	stream  string
-	atomic  atomic.Bool           // the stream takes batches
+	batch   atomic.Int64          // the least number of messages that are worth an atomic batch
 	sub     *signals.Subscription // read only, once Publish has returned
 	status  chan nats.Status      // of the connection
 	ctx     context.Context       // ended when Close has given up, or is done
@@ -148,7 +148,7 @@ func newPublisher(ctx context.Context, c *config, js jetstream.JetStream, subjec
 		c: c, js: js, subject: subject, stream: info.Config.Name, wake: make(chan struct{}), watched: make(chan struct{}),
 		stats: PublisherStats{Subject: subject, Stream: info.Config.Name},
 	}
-	p.atomic.Store(info.Config.AllowAtomicPublish)
+	p.batch.Store(worthABatch(info.Config))
 	p.ctx, p.giveUp = context.WithCancelCause(context.Background())
 	return p, nil
 }
@@ -196,7 +196,7 @@ func (p *Publisher) check() {
 	defer cancel()
 	info, err := p.c.stream(ctx, p.js, p.stream)
 	if info != nil {
-		p.atomic.Store(info.Config.AllowAtomicPublish)
+		p.batch.Store(worthABatch(info.Config))
 	}
 	if err != nil && p.ctx.Err() == nil {
 		p.c.log.Error("natsignals: after a reconnect the stream is not what it was", "subject", p.subject, "stream", p.stream, "err", err)

@@ -123,10 +123,10 @@ func TestABatchIsStoredAsOneOrOneByOneInOrder(t *testing.T) {
 	for name, atomic := range map[string]bool{"atomic": true, "one by one": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.streamOf(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, AllowAtomicPublish: atomic})
+			w.streamOf(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, AllowAtomicPublish: atomic, Storage: jetstream.MemoryStorage})
 			b := &batching{AsyncSignal: async()}
 			closeSignal(t, b.AsyncSignal)
-			p := w.publish(b, "orders.placed", natsignals.ID(func(o Order) string { return fmt.Sprint("order-", o.ID) }))
+			p := w.publish(b, "orders.placed", natsignals.AcceptLoss(), natsignals.ID(func(o Order) string { return fmt.Sprint("order-", o.ID) }))
 			// Number 50 is there already: a batch with it is refused as a whole.
 			m := &nats.Msg{Subject: "orders.other", Data: []byte(`{"id":0}`), Header: nats.Header{}}
 			m.Header.Set(jetstream.MsgIDHeader, "order-50")
