@@ -40,7 +40,7 @@ func TestAnIdempotentListenerRunsOnceThoughAnotherMakesTheMessageComeAgain(t *te
 	})
 	c := w.consume("ORDERS", "shipping", s)
 	w.put("orders.placed", Order{ID: 1})
-	eventually(t, "handled", func() bool { return c.Stats().Handled == 1 })
+	eventually(t, "handled", func() bool { return c.Stats().Handled >= 1 })
 	if charged.Load() != 1 || asked.Load() != 4 {
 		t.Errorf("charged %d times in %d deliveries; want once in 4", charged.Load(), asked.Load())
 	}
@@ -71,7 +71,7 @@ func TestFoldAppliesEachMessageOnceThoughItIsDeliveredOrStoredTwice(t *testing.T
 		o.Key = "a key. with *"
 		out.Emit(w.ctx, o)
 	}
-	eventually(t, "handled", func() bool { return c.Stats().Handled == 10 })
+	eventually(t, "handled", func() bool { return c.Stats().Handled >= 10 })
 	// Longer after the first than the stream remembers, the same fact again.
 	eventually(t, "stored twice", func() bool {
 		if err := out.EmitWait(w.ctx, Order{ID: 10, Key: "a key. with *"}); err != nil {
@@ -79,7 +79,7 @@ func TestFoldAppliesEachMessageOnceThoughItIsDeliveredOrStoredTwice(t *testing.T
 		}
 		return w.stored("ORDERS") == 11
 	})
-	eventually(t, "handled", func() bool { return c.Stats().Handled == 11 })
+	eventually(t, "handled", func() bool { return c.Stats().Handled >= 11 })
 	if got, err := natsignals.FoldedState[int](w.ctx, kv, "a key. with *"); err != nil || got != 55 {
 		t.Errorf("%d, %v; want 55", got, err)
 	}

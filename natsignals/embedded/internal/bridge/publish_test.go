@@ -226,7 +226,7 @@ func TestHeadersAreCloudEventsAndCarryTheTrace(t *testing.T) {
 	if got := <-traces; got != h.Get("traceparent") || got == "" {
 		t.Errorf("the listener's trace is %q; want %q", got, h.Get("traceparent"))
 	}
-	eventually(t, "handled", func() bool { return c.Stats().Handled == 1 })
+	eventually(t, "handled", func() bool { return c.Stats().Handled >= 1 })
 	if st := c.Stats(); st.Failures != 0 {
 		t.Errorf("%+v", st)
 	}
