@@ -68,6 +68,7 @@ type world struct {
 	server *embedded.Server
 	nc     *nats.Conn
 	js     jetstream.JetStream
+	puts   int // messages of put
 }
 
 func newWorld(t testing.TB) *world {
@@ -131,13 +132,19 @@ func (w *world) stored(name string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
-// put publishes orders without a bridge.
+// put publishes orders without a bridge, each until it is acknowledged: the
+// server may have just come back.
 func (w *world) put(subject string, orders ...Order) {
 	w.t.Helper()
 	for _, o := range orders {
-		if _, err := w.js.Publish(w.ctx, subject, fmt.Appendf(nil, `{"id":%d,"key":%q}`, o.ID, o.Key)); err != nil {
-			w.t.Fatal(err)
-		}
+		w.puts++
+		id := jetstream.WithMsgID(fmt.Sprint("put-", w.puts))
+		eventually(w.t, "a message is stored", func() bool {
+			ctx, cancel := context.WithTimeout(w.ctx, time.Second)
+			defer cancel()
+			_, err := w.js.Publish(ctx, subject, fmt.Appendf(nil, `{"id":%d,"key":%q}`, o.ID, o.Key), id)
+			return err == nil
+		})
 	}
 }
 

@@ -22,7 +22,7 @@ const nodes = 3
 
 // world is a cluster, the links between its servers, and how to connect.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	ctx   context.Context
 	bin   string
 	nodes [nodes]*node
@@ -43,7 +43,7 @@ func (n *node) ip() string   { return fmt.Sprintf("10.77.0.%d", n.i+1) }
 func (n *node) link() string { return fmt.Sprintf("link%d", n.i) }
 
 // newWorld builds the server, makes the namespaces and starts all servers.
-func newWorld(t *testing.T, syncInterval string) *world {
+func newWorld(t testing.TB, syncInterval string) *world {
 	t.Helper()
 	if skipReason != "" {
 		t.Skip(skipReason)
