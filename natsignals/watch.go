@@ -39,31 +39,46 @@ func (n *Consumer) watch() {
 	}
 }
 
-// look asks once, and ends the Consumer if its consumer is lost.
+// A cluster that has just come back may not know yet what it has: what looks
+// lost must look so again, that much later.
+const doubt = 500 * time.Millisecond
+
+// look asks, and ends the Consumer if its consumer is lost.
 func (n *Consumer) look(p *part) {
-	if n.js.Conn().IsClosed() {
-		n.end(fmt.Errorf("natsignals: consumer %q of %q: %w: the connection was closed", n.name, n.stream, ErrUnreachable))
+	if n.lost(p) == nil || pause(n.ctx, doubt, nil) != nil {
 		return
+	}
+	if err := n.lost(p); err != nil {
+		n.end(err)
+	}
+}
+
+// lost asks once, and says what makes it impossible to go on.
+func (n *Consumer) lost(p *part) error {
+	name := p.cons.CachedInfo().Name
+	what := fmt.Sprintf("natsignals: consumer %q of %q", name, n.stream)
+	if n.js.Conn().IsClosed() {
+		return fmt.Errorf("%s: %w: the connection was closed", what, ErrUnreachable)
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, n.c.timeout)
 	defer cancel()
 	// Not p.cons.Info, which writes what Fetch reads.
-	cons, err := n.js.Consumer(ctx, n.stream, p.cons.CachedInfo().Name)
-	name := p.cons.CachedInfo().Name
+	cons, err := n.js.Consumer(ctx, n.stream, name)
 	switch {
 	case n.ctx.Err() != nil:
 	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrConsumerDoesNotExist):
-		n.end(fmt.Errorf("natsignals: consumer %q of %q: %w: decide where to begin, and call Consume again", name, n.stream, ErrConsumerLost))
+		return fmt.Errorf("%s: %w: decide where to begin, and call Consume again", what, ErrConsumerLost)
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		n.end(fmt.Errorf("natsignals: consumer %q: the stream %q was deleted: %w", name, n.stream, ErrNoStream))
+		return fmt.Errorf("%s: the stream was deleted: %w", what, ErrNoStream)
 	case err != nil:
 		// Away, or without a leader: that passes, and Stats tells.
 		n.count(func(s *ConsumerStats) { s.Err = explain(n.js.Conn(), "look after the consumer "+name, err).Error() })
 	case !cons.CachedInfo().Created.Equal(p.born):
-		n.end(fmt.Errorf("natsignals: consumer %q of %q: %w: it was made again at %v", name, n.stream, ErrConsumerLost, cons.CachedInfo().Created.Format(time.RFC3339Nano)))
+		return fmt.Errorf("%s: %w: it was made again at %v", what, ErrConsumerLost, cons.CachedInfo().Created.Format(time.RFC3339Nano))
 	default:
 		n.noted(p, cons.CachedInfo())
 	}
+	return nil
 }
 
 // noted remembers the position, and says if it went back: what was handled comes again.

@@ -229,7 +229,6 @@ func TestWhatIsAcknowledgedIsDeliveredInOrderAndAppliedOnceWhateverHappensToTheS
 	}
 	kv := bucket(js)
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	again := 0
 	for k := range keys {
 		want := Total{}
@@ -253,9 +252,25 @@ func TestWhatIsAcknowledgedIsDeliveredInOrderAndAppliedOnceWhateverHappensToTheS
 			t.Errorf("%s was applied %d times, %v; want %d: each that was delivered, once", key, got.Count, err, len(ns))
 		}
 	}
+	h.mu.Unlock()
 	t.Logf("%5.1fs all handled, %d deliveries repeated", time.Since(begun).Seconds(), again)
-	if err := p.Close(ctx); err != nil {
-		t.Error(err)
+	w.deletedUnderWay(js, consumers, p, s)
+}
+
+// deletedUnderWay deletes what the bridges use: they say so, and none is silent.
+func (w *world) deletedUnderWay(js jetstream.JetStream, consumers []*natsignals.Consumer, p *natsignals.Publisher, s *signals.AsyncSignal[Order]) {
+	w.t.Helper()
+	w.retried("delete a consumer", func(ctx context.Context) error { return js.DeleteConsumer(ctx, "ORDERS", "totals-1") })
+	for _, c := range consumers {
+		eventually(w.t, 20*time.Second, "a consumer says that it was deleted", func() bool { return errors.Is(c.Err(), natsignals.ErrConsumerLost) })
+	}
+	w.retried("delete the stream", func(ctx context.Context) error { return js.DeleteStream(ctx, "ORDERS") })
+	s.Emit(w.ctx, Order{"late", 1})
+	eventually(w.t, 20*time.Second, "the publisher says that there is no stream", func() bool { return strings.Contains(p.Stats().Err, natsignals.ErrNoStream.Error()) })
+	ctx, cancel := context.WithTimeout(w.ctx, 100*time.Millisecond)
+	defer cancel()
+	if err := p.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		w.t.Errorf("Close with a message that has no stream: %v; want the deadline", err)
 	}
 }
 
