@@ -33,12 +33,12 @@ func (e *RemoteError) Error() string {
 	return fmt.Sprintf("natsignals: the answer on %q is an error: %s", e.Subject, e.Text)
 }
 
-// Ask sends q to one of those who answer on subject and returns its answer.
-// It waits until ctx ends, 5 seconds if that has no deadline. The errors:
-// [ErrNoResponder] at once if nobody answers there; a [*RemoteError] if
-// the other side failed; [ErrNoAnswer] and ctx.Err if the time is up, and then the
-// other side may have done its work. Both sides are JSON; the trace context of [WithTrace]
-// goes along. Nothing is stored and nothing asked twice.
+// Ask sends q to one of those who answer on subject and returns its answer. It
+// waits until ctx ends, 5 seconds if that has no deadline. The errors:
+// [ErrNoResponder] at once if nobody answers there; a [*RemoteError] if the
+// other side failed; [ErrNoAnswer] and ctx.Err if the time is up, and then the
+// other side may have done its work. Both sides are JSON; the trace context of
+// [WithTrace] goes along. Nothing is stored and nothing asked twice.
 func Ask[Q, A any](ctx context.Context, nc *nats.Conn, subject string, q Q) (A, error) {
 	var a A
 	fail := func(err error) (A, error) { return a, fmt.Errorf("natsignals: ask on %q: %w", subject, err) }
@@ -95,8 +95,8 @@ type Responder struct {
 
 // Answer calls fn for each request on subject and sends back what it returns,
 // on up to 256 goroutines. Several that answer on one subject, in whatever
-// processes, share the requests. The context that fn gets ends when the one who asks
-// waits no longer. An error of fn, and a panic in it, is the answer.
+// processes, share the requests. The context that fn gets ends when the one who
+// asks waits no longer. An error of fn, and a panic in it, is the answer.
 func Answer[Q, A any](nc *nats.Conn, subject string, fn func(context.Context, Q) (A, error)) (*Responder, error) {
 	if fn == nil {
 		return nil, fmt.Errorf("natsignals: answer on %q: the function is nil", subject)

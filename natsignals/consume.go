@@ -69,10 +69,11 @@ func (e *undecodable) Unwrap() error { return e.err }
 // errUnheard says that a message reached no listener.
 var errUnheard = errors.New("natsignals: the signal has no listener")
 
-// Consume feeds s with the messages of a stream, as the consumer with that durable name, which
-// is made if there is none. When a message counts as handled, what happens
-// to one that cannot be, and in which order they come, is in the package
-// comment; ctx bounds the checks, and its values are those of the listeners' contexts.
+// Consume feeds s with the messages of a stream, as the consumer with that
+// durable name, which is made if there is none. When a message counts as
+// handled, what happens to one that cannot be, and in which order they come, is
+// in the package comment; ctx bounds the checks, and its values are those of
+// the listeners' contexts.
 func Consume[T any](ctx context.Context, js jetstream.JetStream, stream, durable string, s *signals.AsyncSignal[T], opts ...Option) (*Consumer, error) {
 	if s == nil {
 		return nil, fmt.Errorf("natsignals: Consume of %q: the signal is nil", stream)
@@ -223,8 +224,8 @@ func (n *Consumer) obtain(ctx context.Context, want jetstream.ConsumerConfig) (j
 	return cons, n.checkConsumer(cons.CachedInfo().Config, want)
 }
 
-// checkConsumer compares what is on the server with what it must be. Where a consumer
-// began is not compared: one that exists goes on where it was.
+// checkConsumer compares what is on the server with what it must be. Where a
+// consumer began is not compared: one that exists goes on where it was.
 func (n *Consumer) checkConsumer(got, want jetstream.ConsumerConfig) error {
 	what := fmt.Sprintf("consumer %q of stream %q", want.Name, n.stream)
 	differs := func(name string, got, want any, help string) error {

@@ -150,9 +150,10 @@ func passing(code jetstream.ErrorCode) bool {
 	return code == codeDuplicateInProcess || code == codeBatchIncomplete || code == codeBatchesInFlight
 }
 
-// worthABatch returns how many messages are worth an atomic batch. A stream with one copy
-// on file stages each batch in a file store of its own, which costs as much as tens of messages
-// (docs/scale.md has the figures); one with more copies stages in memory.
+// worthABatch returns how many messages are worth an atomic batch. A stream
+// with one copy on file stages each batch in a file store of its own, which
+// costs as much as tens of messages (docs/scale.md has the figures); one with
+// more copies stages in memory.
 func worthABatch(cfg jetstream.StreamConfig) int64 {
 	switch {
 	case !cfg.AllowAtomicPublish:

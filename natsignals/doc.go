@@ -27,10 +27,11 @@
 //   - The payload is encoded with [JSON] unless [WithCodec] says otherwise.
 //   - Each message has an id, in the header Nats-Msg-Id and as ce-id. It is the
 //     same in every attempt to publish that emission, and so the server refuses
-//     a second copy while it remembers the id: for the stream's duplicate window
-//     (2 minutes unless configured; [Window] checks it at the start and again
-//     after each reconnect). [ID] takes the id from the payload, which makes it the same
-//     when another process emits the same fact; otherwise it is made up.
+//     a second copy while it remembers the id: for the stream's duplicate
+//     window (2 minutes unless configured; [Window] checks it at the start and
+//     again after each reconnect). [ID] takes the id from the payload, which
+//     makes it the same when another process emits the same fact; otherwise it
+//     is made up.
 //   - The attributes of CloudEvents 1.0 are headers, as the binary mode of its
 //     NATS binding has them: ce-specversion, ce-id, ce-source, ce-type, ce-time,
 //     and content-type.
@@ -50,23 +51,25 @@
 //     Capacity and MaxLag bound it.
 //   - If the signal can hand over batches (SubscribeBatch) and the stream has
 //     AllowAtomicPublish, a batch is published with one acknowledgement: all of
-//     it or nothing. On a stream without, one message is in flight: with several, a
-//     change of leader can store the later and lose the earlier.
+//     it or nothing. On a stream without, one message is in flight: with
+//     several, a change of leader can store the later and lose the earlier.
 //   - ShardedSignal: the same for each shard.
-//   - What no repetition can help (it does not encode, or is larger than server or
-//     stream allow) is a failure of the listener, reported as any other, and the next
-//     emission goes on.
+//   - What no repetition can help (it does not encode, or is larger than server
+//     or stream allow) is a failure of the listener, reported as any other, and
+//     the next emission goes on.
 //   - A retry that the stream calls a duplicate is believed only if the stream has
 //     the message; else it is published under a new Nats-Msg-Id.
 //
 // # What acknowledged is worth
 //
 // A server acknowledges before it has called fsync unless its configuration
-// says sync_interval: always, and a client cannot read that. So Publish wants one of:
+// says sync_interval: always, and a client cannot read that. So Publish wants
+// one of:
 //
-//   - [Replicas](n): the stream has n copies or more, on file. This is
-//     checked. A power cut that takes a majority of the servers at the same time can lose what was
-//     acknowledged in the last sync_interval (2 minutes unless configured).
+//   - [Replicas](n): the stream has n copies or more, on file. This is checked.
+//     A power cut that takes a majority of the servers at the same time can
+//     lose what was acknowledged in the last sync_interval (2 minutes unless
+//     configured).
 //   - [SyncAlways]: you state that the servers sync always; that the stream is on
 //     file is checked. An embedded server always does (package embedded).
 //   - [AcceptLoss]: you accept that acknowledged messages can be lost.
@@ -77,53 +80,61 @@
 //     acknowledgement confirmed by the server; without that confirmation it is
 //     not handled, and comes again.
 //   - Not if there was no listener, or one was removed or dropped it meanwhile.
-//     Such a delivery is no attempt. While there is no listener, nothing is fetched.
+//     Such a delivery is no attempt. While there is no listener, nothing is
+//     fetched. To replace the only listener add the new one first: between the
+//     two a message could reach neither, and nobody would know.
 //   - At least once: after a crash, a lost acknowledgement, or a failure of one
 //     listener of several, all listeners get the message again. [Idempotent]
 //     and [Fold] make that harmless.
-//   - While a message is in this process, waiting or being handled, the server is told, and
-//     AckWait does not fire.
+//   - While a message is in this process, waiting or being handled, the server
+//     is told, and AckWait does not fire.
 //   - At most [InFlight] messages are here at once.
 //
 // # Failures
 //
 //   - A failure, whatever its type, and a panic is a failed attempt. The server
 //     is asked to deliver again after a wait that grows ([Backoff]); we compute
-//     the wait, since the BackOff of a consumer does not apply to refused messages.
+//     the wait, since the BackOff of a consumer does not apply to refused
+//     messages.
 //   - Messages that wait for that fill a part of the consumer's MaxAckPending of
-//     their own ([Retrying]); when it is full, a failed message is retried here,
-//     in its place among those in flight. Others never stop being delivered
-//     because some wait.
-//   - After [Attempts] failed attempts the message and its last error are published
-//     to the subject given with [DeadLetter]; when that is acknowledged it is taken
-//     off the stream's consumer. A payload that cannot be decoded goes there
-//     at once. Without DeadLetter a message is retried for ever.
+//     their own ([Retrying]), so that the others go on being delivered. When it
+//     is full, a failed message waits here, in its place among those in flight.
+//     When these are taken as well nothing more is fetched until one of them is
+//     done: ConsumerStats tells, in Retrying and InFlight.
+//   - After [Attempts] failed attempts the message and its last error are
+//     published to the subject given with [DeadLetter]; when that is
+//     acknowledged it is taken off the stream's consumer. A payload that cannot
+//     be decoded goes there at once. Without DeadLetter a message is retried
+//     for ever.
 //   - Attempts are counted here, per process; the consumer's MaxDeliver is
 //     unlimited, since a server that gives up tells nobody.
 //
 // # Order
 //
 //   - By default there is none: a message that is retried is overtaken.
-//   - [Ordered](n): messages of the same key are handled in the order in which they
-//     were stored. One is in flight per partition, over all processes; a failed one is
-//     retried in place, and its partition waits. The publisher spreads with
-//     [Partitioned] and the same n.
+//   - [Ordered](n): messages of the same key are handled in the order in which
+//     they were stored. One is in flight per partition, over all processes; a
+//     failed one is retried in place, and its partition waits. The publisher
+//     spreads with [Partitioned] and the same n.
 //
 // # Who gets a message
 //
 //   - Consumers with the same durable name share the messages of the stream, in
 //     one process or many.
-//   - [Broadcast]: each Consume gets all, beginning now. Its position ends with it.
+//   - [Broadcast]: each Consume gets all, beginning now. Its position ends with
+//     it.
 //   - A new durable begins with the first message in the stream, or where
-//     [From], [FromSequence] or [FromNow] say. One that exists goes on where it was.
+//     [From], [FromSequence] or [FromNow] say. One that exists goes on where it
+//     was.
 //
 // # What is never silent
 //
-//   - A consumer or stream that was deleted, or deleted and made again, ends the Consumer: Done is
-//     closed, Err says what happened, and it is logged. It is not made again by
-//     itself: its position is lost, and whether to begin at the start is yours to say.
-//   - A consumer or stream that exists and is configured otherwise than asked is an
-//     error that names the field and both values. Nothing is changed.
+//   - A consumer or stream that was deleted, or deleted and made again, ends
+//     the Consumer: Done is closed, Err says what happened, and it is logged.
+//     It is not made again by itself: its position is lost, and whether to
+//     begin at the start is yours to say.
+//   - A consumer or stream that exists and is configured otherwise than asked
+//     is an error that names the field and both values. Nothing is changed.
 //   - Unreachable, without JetStream, permission denied, too large, no such stream
 //     in this account: each is an error at once, which says what to do.
 //   - While the server is away nothing is lost and nothing blocks for ever:
@@ -131,9 +142,9 @@
 //
 // # Close
 //
-//   - Publisher.Close takes its listener off the signal when all that was accepted is
-//     acknowledged. If its context ends before, what is left is dropped and
-//     counted by the signal, and the error says how many.
+//   - Publisher.Close takes its listener off the signal when all that was
+//     accepted is acknowledged. If its context ends before, what is left is
+//     dropped and counted by the signal, and the error says how many.
 //   - Consumer.Close fetches no more, finishes what is being handled, and gives
 //     back what has not begun.
 //   - Both may be called again, and from several goroutines. The connection is the

@@ -12,8 +12,8 @@ func textOf(err error) (text string) {
 	return err.Error()
 }
 
-// oneOf is fn on the error of a listener, whose Is, As and Unwrap are the user's and may panic: then
-// it is none of those that fn knows.
+// oneOf is fn on the error of a listener, whose Is, As and Unwrap are the
+// user's and may panic: then it is none of those that fn knows.
 func oneOf(err error, fn func(error) bool) (yes bool) {
 	defer func() {
 		if recover() != nil {

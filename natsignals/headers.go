@@ -36,8 +36,8 @@ const (
 )
 
 // DeadLetterHeaders lists the headers that a dead letter has beside those of
-// the message. Its Nats-Msg-Id is made of stream, sequence and consumer, so that it
-// is stored once.
+// the message. Its Nats-Msg-Id is made of stream, sequence and consumer, so
+// that it is stored once.
 var DeadLetterHeaders = []string{HeaderError, HeaderAttempts, HeaderStream, HeaderSequence, HeaderSubject, HeaderConsumer}
 
 type traceKey struct{}
@@ -106,8 +106,8 @@ type Message struct {
 
 type messageKey struct{}
 
-// MessageOf returns the message that a listener is called for, from the context that the listener
-// got; false if the emission came from no bridge.
+// MessageOf returns the message that a listener is called for, from the context
+// that the listener got; false if the emission came from no bridge.
 func MessageOf(ctx context.Context) (*Message, bool) {
 	m, ok := ctx.Value(messageKey{}).(*Message)
 	return m, ok

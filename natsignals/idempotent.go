@@ -15,14 +15,15 @@ import (
 var errNoMessage = errors.New("natsignals: the emission came from no Consumer, and has no id by which to know it again")
 
 // Idempotent makes a listener that calls fn once for each message id, over all
-// processes that share the bucket: it notes in kv that the message is done
-// when fn has succeeded, and skips a message that is done. A process that ends
-// between the two repeats fn when the message comes again: two systems cannot change at one
-// instant. Where that matters, let one change be both: [Fold], or an append to
-// the event store with the id of the message as the id of the event (see [MessageOf]).
+// processes that share the bucket: it notes in kv that the message is done when
+// fn has succeeded, and skips a message that is done. A process that ends
+// between the two repeats fn when the message comes again: two systems cannot
+// change at one instant. Where that matters, let one change be both: [Fold], or
+// an append to the event store with the id of the message as the id of the
+// event (see [MessageOf]).
 //
-// name distinguishes listeners that share a bucket. The bucket's TTL is how long ids
-// are remembered; it must be longer than a message can be under way.
+// name distinguishes listeners that share a bucket. The bucket's TTL is how
+// long ids are remembered; it must be longer than a message can be under way.
 func Idempotent[T any](kv jetstream.KeyValue, name string, fn func(context.Context, T) error) func(context.Context, T) error {
 	if kv == nil || fn == nil {
 		panic("natsignals: Idempotent: the bucket or the function is nil")
@@ -62,13 +63,15 @@ type Folded[S any] struct {
 const recentIDs = 32
 
 // Fold makes a listener that keeps a state for each key in a bucket: apply
-// makes the new state of the old one and the payload. State and position are one entry, written if nobody
-// else has written it, and so each message is applied exactly once, whatever
-// is delivered twice and whoever else runs. apply may be called more than once
-// for one message: it computes, and does nothing else.
+// makes the new state of the old one and the payload. State and position are
+// one entry, written if nobody else has written it, and so each message is
+// applied exactly once, whatever is delivered twice and whoever else runs.
+// apply may be called more than once for one message: it computes, and does
+// nothing else.
 //
-// It needs a Consumer with [Ordered]: that the messages of a key come in order is how one is known to
-// have been applied. State is JSON. Read it with [FoldedState].
+// It needs a Consumer with [Ordered]: that the messages of a key come in order
+// is how one is known to have been applied. State is JSON. Read it with
+// [FoldedState].
 func Fold[S, T any](kv jetstream.KeyValue, key func(T) string, apply func(ctx context.Context, state S, payload T) (S, error)) func(context.Context, T) error {
 	if kv == nil || key == nil || apply == nil {
 		panic("natsignals: Fold: the bucket or a function is nil")

@@ -200,8 +200,8 @@ func Window(d time.Duration) Option {
 	}
 }
 
-// ID makes fn name the messages: the same fact must have the same id, two facts never. A
-// payload with an empty id is a failure.
+// ID makes fn name the messages: the same fact must have the same id, two facts
+// never. A payload with an empty id is a failure.
 func ID[T any](fn func(T) string) Option {
 	return func(c *config) {
 		c.is("ID", publishing)
@@ -228,7 +228,8 @@ func Partitioned[T any](n int, key func(T) string) Option {
 	}
 }
 
-// PartitionOf returns the subject on which Partitioned publishes what has that key.
+// PartitionOf returns the subject on which Partitioned publishes what has that
+// key.
 func PartitionOf(subject, key string, n int) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key))

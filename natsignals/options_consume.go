@@ -35,9 +35,9 @@ func Filter(subject string) Option {
 	return func(c *config) { c.is("Filter", consuming); c.filter = subject }
 }
 
-// Broadcast makes this Consume get every message, instead of sharing them with others
-// of the same name. It begins now unless [From] or [FromSequence] say otherwise; its
-// position ends with it: five minutes after the process is gone.
+// Broadcast makes this Consume get every message, instead of sharing them with
+// others of the same name. It begins now unless [From] or [FromSequence] say
+// otherwise; its position ends with it: five minutes after the process is gone.
 func Broadcast() Option {
 	return func(c *config) { c.is("Broadcast", consuming); c.broadcast = true }
 }
@@ -84,9 +84,10 @@ func InFlight(n int) Option {
 }
 
 // Retrying is how many messages may wait at the server for their next attempt.
-// The default is 1,000. When so many wait, failed messages are retried in
-// place. The consumer's max_ack_pending is this and [InFlight] together; with
-// several processes that share a consumer, give all of them a multiple.
+// The default is 1,000. When so many wait, further ones wait in this process,
+// each in the place of one in flight. The consumer's max_ack_pending is this
+// and [InFlight] together; with several processes that share a consumer, give
+// all of them a multiple.
 func Retrying(n int) Option {
 	return func(c *config) {
 		c.is("Retrying", consuming)
@@ -110,9 +111,9 @@ func AckWait(d time.Duration) Option {
 	}
 }
 
-// Backoff sets the wait before the second attempt and the longest wait; between the two
-// it doubles. The default is 100 ms to 30 s. For a Publisher it is the wait between
-// attempts to publish.
+// Backoff sets the wait before the second attempt and the longest wait; between
+// the two it doubles. The default is 100 ms to 30 s. For a Publisher it is the
+// wait between attempts to publish.
 func Backoff(first, longest time.Duration) Option {
 	return func(c *config) {
 		c.is("Backoff", both)
@@ -136,8 +137,8 @@ func Attempts(n int) Option {
 }
 
 // DeadLetter publishes what could not be handled on that subject, which a
-// stream must take: one that this consumer does not read. See [DeadLetterHeaders] for
-// what is added.
+// stream must take: one that this consumer does not read. See
+// [DeadLetterHeaders] for what is added.
 func DeadLetter(subject string) Option {
 	return func(c *config) {
 		c.is("DeadLetter", consuming)
@@ -148,8 +149,8 @@ func DeadLetter(subject string) Option {
 	}
 }
 
-// CheckEvery is how often a Consumer asks whether its consumer is still the one that it
-// was, beside noticing when it is told. The default is 5 seconds.
+// CheckEvery is how often a Consumer asks whether its consumer is still the one
+// that it was, beside noticing when it is told. The default is 5 seconds.
 func CheckEvery(d time.Duration) Option {
 	return func(c *config) {
 		c.is("CheckEvery", consuming)

@@ -18,7 +18,8 @@ type part struct {
 	slots chan struct{} // one for each message that may be here
 	floor uint64        // of the stream, up to which all is acknowledged; under n.mu
 
-	// again makes the request under way end, so that a new one is made; under n.mu.
+	// again makes the request under way end, so that a new one is made; under
+	// n.mu.
 	again context.CancelFunc
 }
 
@@ -30,8 +31,8 @@ func newPart(n *Consumer, cons jetstream.Consumer) *part {
 	return &part{n: n, cons: cons, born: cons.CachedInfo().Created, slots: make(chan struct{}, slots)}
 }
 
-// How long a request for messages stays at the server, and how often the server says that
-// it is still there: twice that without a word, and we look.
+// How long a request for messages stays at the server, and how often the server
+// says that it is still there: twice that without a word, and we look.
 const (
 	fetchFor  = 20 * time.Second
 	heartbeat = 2 * time.Second
@@ -83,11 +84,12 @@ func (p *part) waitForListeners() bool {
 	return p.n.ctx.Err() == nil
 }
 
-// A request costs as much for one message as for many, and slots become free one by one: with less than
-// half of them free, more are waited for, this long.
+// A request costs as much for one message as for many, and slots become free
+// one by one: with less than half of them free, more are waited for, this long.
 const gather = time.Millisecond
 
-// reserve takes all free slots, at least one; 0 when nothing more is to be fetched.
+// reserve takes all free slots, at least one; 0 when nothing more is to be
+// fetched.
 func (p *part) reserve() (free int) {
 	select {
 	case p.slots <- struct{}{}:
@@ -154,7 +156,8 @@ func (p *part) release(m jetstream.Msg) {
 	<-p.slots
 }
 
-// giveBack asks the server to deliver a message again, to whomever, after that long.
+// giveBack asks the server to deliver a message again, to whomever, after that
+// long.
 func (p *part) giveBack(m jetstream.Msg, after time.Duration) {
 	defer p.release(m)
 	if err := m.NakWithDelay(after); err != nil {

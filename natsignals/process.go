@@ -122,7 +122,7 @@ func (n *Consumer) failed(seq uint64, err error) int {
 func (p *part) retryHere(seq uint64, wait time.Duration) bool {
 	n := p.n
 	if n.c.ordered > 0 {
-		return true // a message that is given back is overtaken
+		return true // given back it would keep its place, which is the only one, and cost a round trip more
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

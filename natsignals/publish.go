@@ -58,9 +58,10 @@ type batcher[T any] interface {
 }
 
 // Publish joins s to a subject: every emission on s is published there. What
-// that means for each kind of signal, and what is checked first, is in
-// the package comment; ctx bounds the checks. The signal must be one of
-// package signals or something that has its Stats, and there must be a stream that takes the subject.
+// that means for each kind of signal, and what is checked first, is in the
+// package comment; ctx bounds the checks. The signal must be one of package
+// signals or something that has its Stats, and there must be a stream that
+// takes the subject.
 func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Source[T], subject string, opts ...Option) (*Publisher, error) {
 	c, err := configure(publishing, opts)
 	if err != nil {

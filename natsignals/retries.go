@@ -14,8 +14,8 @@ type retry struct {
 	due      time.Time // when the server delivers it again; zero: it is here
 }
 
-// A message that failed here and was then handled by another process is never heard
-// of again; after this long without a word it is forgotten.
+// A message that failed here and was then handled by another process is never
+// heard of again; after this long without a word it is forgotten.
 const forgetAfter = time.Hour
 
 func (r *retries) failed(seq uint64, now time.Time) int {

@@ -10,10 +10,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// watch asks from time to time whether the consumers are still those that they were: a
-// request for messages that nobody answers looks like one that nobody has a
-// message for. When the connection is back, the requests that the server has
-// forgotten are made again.
+// watch asks from time to time whether the consumers are still those that they
+// were: a request for messages that nobody answers looks like one that nobody
+// has a message for. When the connection is back, the requests that the server
+// has forgotten are made again.
 func (n *Consumer) watch() {
 	status := n.js.Conn().StatusChanged(nats.CONNECTED, nats.CLOSED)
 	defer n.js.Conn().RemoveStatusListener(status)
@@ -81,7 +81,8 @@ func (n *Consumer) lost(p *part) error {
 	return nil
 }
 
-// noted remembers the position, and says if it went back: what was handled comes again.
+// noted remembers the position, and says if it went back: what was handled
+// comes again.
 func (n *Consumer) noted(p *part, info *jetstream.ConsumerInfo) {
 	n.mu.Lock()
 	n.stats.Pending = info.NumPending

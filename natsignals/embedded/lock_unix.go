@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// lockDir keeps a second server out of a directory, which the server does not do itself.
-// The lock ends with the process, however that ends.
+// lockDir keeps a second server out of a directory, which the server does not
+// do itself. The lock ends with the process, however that ends.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {

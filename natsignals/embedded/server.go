@@ -34,8 +34,8 @@ type config struct {
 }
 
 // Listen is the address on which other processes reach the server, such as
-// "127.0.0.1:4222". The default is a free port of the loopback interface. There are no
-// users and no passwords: whoever reaches the address may do anything.
+// "127.0.0.1:4222". The default is a free port of the loopback interface. There
+// are no users and no passwords: whoever reaches the address may do anything.
 func Listen(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // Name is the name of the server; the default is the name of its directory.
@@ -46,8 +46,9 @@ func Name(name string) Option { return func(c *config) { c.name = name } }
 func Logger(l *slog.Logger) Option { return func(c *config) { c.log = l } }
 
 // Start starts a server that stores in dir, which is made if it is not there,
-// and returns when it takes connections. The same directory cannot be used by two servers
-// at a time. JetStream recovers what is in dir first: that can take a while.
+// and returns when it takes connections. The same directory cannot be used by
+// two servers at a time. JetStream recovers what is in dir first: that can take
+// a while.
 func Start(dir string, opts ...Option) (*Server, error) {
 	c := &config{addr: "127.0.0.1:0", ready: time.Minute}
 	for _, o := range opts {

@@ -178,6 +178,20 @@ func TestWhenTooManyWaitAtTheServerFailedMessagesAreRetriedInPlaceAndEndAsDeadLe
 	}
 }
 
+func TestNoMoreMessagesWaitAtTheServerThanItIsToldAndTheRestWaitHere(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	s.Subscribe(func(context.Context, Order) error { return errDeclined })
+	c := w.consume("ORDERS", "shipping", s, natsignals.InFlight(2), natsignals.Retrying(3), natsignals.Backoff(time.Hour, time.Hour))
+	w.put("orders.placed", orders(10)...)
+	eventually(t, "5 have failed", func() bool { return c.Stats().Failures == 5 })
+	if st := c.Stats(); st.Retrying != 3 || st.InFlight != 2 {
+		t.Errorf("%+v; want 3 waiting at the server and 2 here", st)
+	}
+}
+
 func TestADeadLetterHoldsTheMessageAndTheErrorAndIsOffTheConsumer(t *testing.T) {
 	w := newWorld(t)
 	w.stream("ORDERS", "orders.>")

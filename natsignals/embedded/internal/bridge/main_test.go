@@ -170,7 +170,8 @@ func (w *world) consume(stream, durable string, s *signals.AsyncSignal[Order], o
 
 var quick = natsignals.Backoff(5*time.Millisecond, 50*time.Millisecond)
 
-// closeNow closes what a test may have closed already, and waits for no stuck listener.
+// closeNow closes what a test may have closed already, and waits for no stuck
+// listener.
 func closeNow(fn func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

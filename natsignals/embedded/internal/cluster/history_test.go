@@ -63,7 +63,8 @@ func (h *history) lost() (lost []Order) {
 	return lost
 }
 
-// disorder returns a message that came for the first time after a later one of its key.
+// disorder returns a message that came for the first time after a later one of
+// its key.
 func (h *history) disorder() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
