@@ -8,6 +8,8 @@ require (
 )
 
 require (
+	example.com/signals v0.0.0
+	example.com/signals/natsignals v0.0.0
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
