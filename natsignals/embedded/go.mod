@@ -7,8 +7,11 @@ require (
 	github.com/nats-io/nats.go v1.55.0
 )
 
+require github.com/hanwen/go-fuse/v2 v2.12.1 // indirect
+
 require (
 	example.com/signals v0.0.0
+	example.com/signals/faultfs v0.0.0
 	example.com/signals/natsignals v0.0.0
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
@@ -26,3 +29,5 @@ replace (
 	example.com/signals => ../../
 	example.com/signals/natsignals => ../
 )
+
+replace example.com/signals/faultfs => ../../faultfs

@@ -42,8 +42,9 @@ type node struct {
 func (n *node) ip() string   { return fmt.Sprintf("10.77.0.%d", n.i+1) }
 func (n *node) link() string { return fmt.Sprintf("link%d", n.i) }
 
-// newWorld builds the server, makes the namespaces and starts all servers.
-func newWorld(t testing.TB, syncInterval string) *world {
+// newWorld builds the server, makes the namespaces and starts all servers,
+// which store in those directories, or in some of their own.
+func newWorld(t testing.TB, syncInterval string, stores ...string) *world {
 	t.Helper()
 	if skipReason != "" {
 		t.Skip(skipReason)
@@ -56,7 +57,11 @@ func newWorld(t testing.TB, syncInterval string) *world {
 	w.must(run("ip", "link", "set", "hub", "up"))
 	t.Cleanup(func() { _ = run("ip", "link", "del", "hub") })
 	for i := range w.nodes {
-		w.nodes[i] = w.newNode(i, syncInterval)
+		store := t.TempDir()
+		if len(stores) > 0 {
+			store = stores[i]
+		}
+		w.nodes[i] = w.newNode(i, syncInterval, store)
 	}
 	for _, n := range w.nodes {
 		n.start()
@@ -71,7 +76,7 @@ func (w *world) must(err error) {
 	}
 }
 
-func (w *world) newNode(i int, syncInterval string) *node {
+func (w *world) newNode(i int, syncInterval, store string) *node {
 	n := &node{w: w, i: i, dir: w.t.TempDir()}
 	n.holder = exec.Command(os.Args[0])
 	n.holder.Env = append(os.Environ(), roleVar+"="+roleHold)
@@ -103,7 +108,7 @@ jetstream { store_dir: %q, sync_interval: %s }
 cluster { name: c, listen: "%[2]s:6222", routes: [%[5]s] }
 ping_interval: "1s"
 ping_max: 2
-`, i, n.ip(), filepath.Join(n.dir, "store"), syncInterval, strings.Join(routes, ", ")), 0o600))
+`, i, n.ip(), store, syncInterval, strings.Join(routes, ", ")), 0o600))
 	return n
 }
 
