@@ -354,3 +354,91 @@ func TestPublishRefusesWhatMakesNoSense(t *testing.T) {
 		t.Errorf("%v; want a ConfigError with both values", err)
 	}
 }
+
+func TestAShardedSignalKeepsTheOrderPerKeyOnItsWayThroughAStream(t *testing.T) {
+	w := newWorld(t)
+	w.streamOf(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, Storage: jetstream.MemoryStorage})
+	out := signals.NewSharded(4, func(o Order) uint64 { return uint64(len(o.Key)) }, signals.Logger(quiet))
+	p := w.publish(out, "orders.placed", natsignals.AcceptLoss())
+	const each = 50
+	for i := range each {
+		for k := range 4 {
+			out.Emit(w.ctx, Order{i + 1, strings.Repeat("k", k+1)})
+		}
+	}
+	if err := out.Close(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if st := p.Stats(); st.Acknowledged != 4*each {
+		t.Errorf("%+v after Close of the signal; want %d acknowledged", st, 4*each)
+	}
+	in := async()
+	closeSignal(t, in)
+	var mu sync.Mutex
+	got := make(map[string][]int)
+	in.AddListener(func(_ context.Context, o Order) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[o.Key] = append(got[o.Key], o.ID)
+	})
+	c := w.consume("ORDERS", "reader", in, natsignals.Ordered(1))
+	eventually(t, "all handled", func() bool { return c.Stats().Handled >= 4*each })
+	mu.Lock()
+	defer mu.Unlock()
+	for _, ids := range got {
+		wantIDs(t, ids, each)
+	}
+}
+
+func TestPropagateCarriesWhatItIsToldAndItsPanicsHarmNobody(t *testing.T) {
+	type key struct{}
+	for name, boom := range map[string]bool{"carried": false, "panics": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.stream("ORDERS", "orders.>")
+			out, in := signals.NewSync[Order](), async()
+			closeSignal(t, in)
+			propagate := natsignals.Propagate(
+				func(ctx context.Context, h nats.Header) { h.Set("Tenant", ctx.Value(key{}).(string)) },
+				func(ctx context.Context, h nats.Header) context.Context {
+					if boom {
+						panic("extract")
+					}
+					return context.WithValue(ctx, key{}, h.Get("Tenant"))
+				})
+			w.publish(out, "orders.placed", propagate)
+			tenants := make(chan any, 1)
+			in.AddListener(func(ctx context.Context, _ Order) { tenants <- ctx.Value(key{}) })
+			c := w.consume("ORDERS", "reader", in, propagate)
+			if err := out.TryEmit(context.WithValue(w.ctx, key{}, "acme"), Order{ID: 1}); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-tenants; got != "acme" && !boom {
+				t.Errorf("the tenant is %v; want acme", got)
+			}
+			eventually(t, "handled", func() bool { return c.Stats().Handled >= 1 })
+		})
+	}
+}
+
+func TestTheWiringShowsTheSubjectAndTheListenerOptionsHold(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := signals.NewSync[Order]()
+	w.publish(s, "orders.placed", natsignals.Listener(signals.Filter(func(o Order) bool { return o.ID > 1 })))
+	if keys := s.Keys(); len(keys) != 1 || keys[0] != "nats orders.placed" {
+		t.Errorf("keys %q; want the subject", keys)
+	}
+	for _, o := range orders(3) {
+		if err := s.TryEmit(w.ctx, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.stored("ORDERS"); got != 2 {
+		t.Errorf("%d messages; want those that pass the filter", got)
+	}
+	_, err := natsignals.Publish(w.ctx, w.js, s, "orders.placed", natsignals.SyncAlways())
+	if !errors.Is(err, signals.ErrKeyTaken) {
+		t.Errorf("a second bridge to the same subject: %v; want ErrKeyTaken", err)
+	}
+}

@@ -60,7 +60,7 @@ func lostInAPowerCut(t *testing.T, syncInterval string) (lost, acknowledged int)
 		n.start()
 	}
 	kept := make(map[string]bool)
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(15 * time.Second)
 	w.retried("read what is left", func(ctx context.Context) error {
 		stream, err := js.Stream(ctx, "ORDERS")
 		if errors.Is(err, jetstream.ErrStreamNotFound) && time.Now().After(end) {
