@@ -14,8 +14,7 @@ func asMessage[M any](payload any) (M, bool) {
 	}
 	p := reflect.New(reflect.TypeOf(payload))
 	p.Elem().Set(reflect.ValueOf(payload))
-	m, ok := p.Interface().(M)
-	return m, ok
+	return reflect.TypeAssert[M](p)
 }
 
 // messageIn finds the M to decode into: what into points to, made if it is
@@ -25,7 +24,7 @@ func messageIn[M any](into any) (M, bool) {
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
-		if m, ok := v.Interface().(M); ok {
+		if m, ok := reflect.TypeAssert[M](v); ok {
 			return m, true
 		}
 	}

@@ -146,9 +146,10 @@ func consume(ctx context.Context, c *config, js jetstream.JetStream, stream, dur
 	go n.keepAlive()
 	go func() {
 		<-n.ctx.Done()
-		n.mu.Lock() // nothing is added from here on
+		n.mu.Lock() // from here on goes adds nothing
+		running := &n.running
 		n.mu.Unlock()
-		n.running.Wait()
+		running.Wait()
 		close(n.done)
 	}()
 	return n, nil

@@ -3,6 +3,7 @@ package natsignals
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -39,9 +40,7 @@ func newGraveyard(ctx context.Context, n *Consumer, from *jetstream.StreamInfo) 
 func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, cause error) bool {
 	n := p.n
 	letter := &nats.Msg{Subject: n.dead.subject, Data: m.Data(), Header: make(nats.Header, len(m.Headers())+len(DeadLetterHeaders))}
-	for k, v := range m.Headers() {
-		letter.Header[k] = v
-	}
+	maps.Copy(letter.Header, m.Headers())
 	seq := strconv.FormatUint(meta.Sequence.Stream, 10)
 	letter.Header.Set(jetstream.MsgIDHeader, "dead:"+meta.Stream+":"+seq+":"+n.name)
 	letter.Header.Set(HeaderError, headerText(textOf(cause)))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"time"
@@ -233,9 +234,7 @@ func (p *Publisher) publishBatch(ctx context.Context, msgs []*nats.Msg) error {
 	var reply *nats.Msg
 	for i, m := range msgs {
 		b := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: make(nats.Header, len(m.Header)+3)}
-		for k, v := range m.Header {
-			b.Header[k] = v
-		}
+		maps.Copy(b.Header, m.Header)
 		b.Header.Set("Nats-Batch-Id", id)
 		b.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
 		var err error

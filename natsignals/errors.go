@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -60,7 +61,7 @@ func explain(nc *nats.Conn, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	kind, help := kindOf(nc, err)
+	help, kind := kindOf(nc, err)
 	switch {
 	case kind == nil:
 		return fmt.Errorf("natsignals: %s: %w", doing, err)
@@ -70,44 +71,63 @@ func explain(nc *nats.Conn, doing string, err error) error {
 	return fmt.Errorf("natsignals: %s: %w (%w)", doing, kind, err)
 }
 
-func kindOf(nc *nats.Conn, err error) (kind error, help string) {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+// kindOf tells what kind of error it is, and what to do; nil if it is none of
+// those.
+func kindOf(nc *nats.Conn, err error) (help string, kind error) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch api.ErrorCode {
 		case jetstream.JSErrCodeStreamNotFound:
-			return ErrNoStream, "make it, or connect to the account that has it"
+			return "make it, or connect to the account that has it", ErrNoStream
 		case jetstream.JSErrCodeConsumerNotFound, jetstream.JSErrCodeConsumerDoesNotExist:
-			return ErrConsumerLost, ""
+			return "", ErrConsumerLost
 		case jetstream.JSErrCodeStreamMessageExceedsMaximum:
-			return ErrTooLarge, "the stream's max_msg_size is smaller"
+			return "the stream's max_msg_size is smaller", ErrTooLarge
 		case jetstream.JSErrCodeJetStreamNotEnabled:
-			return ErrNoJetStream, "start the server with -js"
+			return "start the server with -js", ErrNoJetStream
 		case jetstream.JSErrCodeJetStreamNotEnabledForAccount:
-			return ErrNoJetStream, "for this account; enable it there, or connect to another"
+			return "for this account; enable it there, or connect to another", ErrNoJetStream
 		}
 	}
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
-		return ErrTooLarge, fmt.Sprintf("the server takes %d bytes", nc.MaxPayload())
+		return fmt.Sprintf("the server takes %d bytes", nc.MaxPayload()), ErrTooLarge
 	case errors.Is(err, nats.ErrPermissionViolation):
-		return ErrDenied, ""
+		return "", ErrDenied
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
-		return ErrUnreachable, "the connection was closed"
+		return "the connection was closed", ErrUnreachable
 	case !nc.IsConnected():
-		return ErrUnreachable, "it is tried again by the connection, to " + strings.Join(nc.Servers(), ", ")
+		return "it is tried again by the connection, to " + servers(nc), ErrUnreachable
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		return ErrNoStream, "none takes that subject; make it, or connect to the account that has it"
+		return "none takes that subject; make it, or connect to the account that has it", ErrNoStream
 	case errors.Is(err, nats.ErrNoResponders):
-		return ErrNoJetStream, "nobody answers its API; start the server with -js, or wait for a leader"
+		return "nobody answers its API; start the server with -js, or wait for a leader", ErrNoJetStream
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		// The server refuses without answering the request: the connection
 		// gets the refusal by the side, and the request runs into its time.
 		if last := nc.LastError(); last != nil && errors.Is(last, nats.ErrPermissionViolation) {
-			return ErrDenied, last.Error()
+			return last.Error(), ErrDenied
 		}
-		return ErrNoAnswer, ""
+		return "", ErrNoAnswer
 	}
-	return nil, ""
+	return "", nil
+}
+
+// servers lists the servers of a connection, without the passwords that their
+// addresses may hold.
+func servers(nc *nats.Conn) string {
+	all := nc.Servers()
+	for i, s := range all {
+		u, err := url.Parse(s)
+		if err != nil {
+			all[i] = "a server whose address is no URL"
+			continue
+		}
+		if u.User != nil {
+			u.User = url.User("xxxxx") // a name alone is a token
+		}
+		all[i] = u.String()
+	}
+	return strings.Join(all, ", ")
 }
 
 // hopeless reports whether to publish again cannot help.

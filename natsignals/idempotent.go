@@ -151,7 +151,7 @@ func isWrongRevision(err error) bool {
 // encoded.
 func keyOf(name, text string) string {
 	plain := text != "" && strings.IndexFunc(text, func(r rune) bool {
-		return !(r == '-' || r == '_' || r == '/' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+		return r != '-' && r != '_' && r != '/' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) < 0
 	if !plain {
 		text = "=" + base64.RawURLEncoding.EncodeToString([]byte(text))

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +28,11 @@ func connectTo(t *testing.T, opts *server.Options, copts ...nats.Option) (*serve
 	if !srv.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the server takes no connections")
 	}
-	nc, err := nats.Connect(srv.ClientURL(), append(copts, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
+	address := srv.ClientURL()
+	if opts.Password != "" {
+		address = strings.Replace(address, "//", "//u:"+opts.Password+"@", 1)
+	}
+	nc, err := nats.Connect(address, append(copts, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +59,15 @@ func both(t *testing.T, js jetstream.JetStream, want error) {
 }
 
 func TestAServerThatIsAwayIsUnreachable(t *testing.T) {
-	srv, js := connectTo(t, &server.Options{JetStream: true, StoreDir: t.TempDir()}, nats.MaxReconnects(-1))
+	srv, js := connectTo(t, &server.Options{JetStream: true, StoreDir: t.TempDir(), Username: "u", Password: "s3cret"}, nats.MaxReconnects(-1))
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	eventually(t, "disconnected", func() bool { return !js.Conn().IsConnected() })
 	both(t, js, natsignals.ErrUnreachable)
+	_, err := natsignals.Publish(t.Context(), js, signals.NewSync[Order](), "orders.placed", natsignals.AcceptLoss())
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("%v; want the address and not the password", err)
+	}
 }
 
 func TestAServerWithoutJetStreamIsNamed(t *testing.T) {

@@ -36,7 +36,6 @@ type node struct {
 	holder *exec.Cmd
 	input  io.Closer // of the holder: closed, it ends
 	server *exec.Cmd // nil while it is down
-	exited chan struct{}
 }
 
 func (n *node) ip() string   { return fmt.Sprintf("10.77.0.%d", n.i+1) }
@@ -117,7 +116,7 @@ func (n *node) start() {
 	n.w.t.Helper()
 	log, err := os.OpenFile(filepath.Join(n.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	n.w.must(err)
-	defer log.Close() //nolint:errcheck // the server has a copy
+	defer log.Close() // the server has a copy
 	n.server = exec.Command("nsenter", "-t", fmt.Sprint(n.holder.Process.Pid), "-n", n.w.bin, "-c", filepath.Join(n.dir, "conf"))
 	n.server.Env = append(os.Environ(), "GOMAXPROCS=1")
 	n.server.Stdout, n.server.Stderr = log, log
