@@ -324,6 +324,9 @@ func (n *Consumer) Stats() ConsumerStats {
 	s := n.stats
 	s.Retrying = n.retries.waiting(time.Now())
 	s.InFlight = n.held.len()
+	for _, p := range n.parts {
+		s.Pending += p.pending
+	}
 	return s
 }
 

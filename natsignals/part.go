@@ -18,6 +18,8 @@ type part struct {
 	slots chan struct{} // one for each message that may be here
 	floor uint64        // of the stream, up to which all is acknowledged; under n.mu
 
+	pending uint64 // at the last look: in the stream, not yet delivered; under n.mu
+
 	// again makes the request under way end, so that a new one is made; under
 	// n.mu.
 	again context.CancelFunc

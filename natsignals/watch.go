@@ -85,7 +85,7 @@ func (n *Consumer) lost(p *part) error {
 // comes again.
 func (n *Consumer) noted(p *part, info *jetstream.ConsumerInfo) {
 	n.mu.Lock()
-	n.stats.Pending = info.NumPending
+	p.pending = info.NumPending
 	before := p.floor
 	p.floor = info.AckFloor.Stream
 	n.mu.Unlock()

@@ -356,6 +356,17 @@ func TestWithoutAListenerNothingIsAcknowledged(t *testing.T) {
 	eventually(t, "3 handled", func() bool { return c.Stats().Handled >= 3 })
 }
 
+func TestWhatWaitsInAllPartitionsIsSeen(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	c := w.consume("ORDERS", "shipping", s, natsignals.Filter("orders.placed"), natsignals.Ordered(2), natsignals.CheckEvery(20*time.Millisecond))
+	w.put("orders.placed.0", orders(2)...)
+	w.put("orders.placed.1", orders(3)...)
+	eventually(t, "5 are pending", func() bool { return c.Stats().Pending == 5 })
+}
+
 func TestAMessageWhoseListenerWasRemovedMeanwhileComesAgainAndThatIsNoAttempt(t *testing.T) {
 	w := newWorld(t)
 	w.stream("ORDERS", "orders.>")
