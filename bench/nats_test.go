@@ -153,7 +153,7 @@ func BenchmarkNATSPublishBatch(b *testing.B) {
 						continue
 					}
 					m.Header.Set("Nats-Batch-Commit", "1")
-					reply, err := w.nc.RequestMsgWithContext(timed(b, w.ctx), m)
+					reply, err := w.nc.RequestMsgWithContext(timed(w.ctx, b), m)
 					if err != nil || strings.Contains(string(reply.Data), "error") {
 						b.Fatal(err, reply)
 					}
@@ -182,7 +182,7 @@ func BenchmarkNATSPublishBatch(b *testing.B) {
 	}
 }
 
-func timed(b *testing.B, ctx context.Context) context.Context { //nolint:revive // as testing's helpers
+func timed(ctx context.Context, b *testing.B) context.Context {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	b.Cleanup(cancel)
 	return ctx
