@@ -107,7 +107,9 @@
 //     be decoded goes there at once. Without DeadLetter a message is retried
 //     for ever.
 //   - Attempts are counted here, per process; the consumer's MaxDeliver is
-//     unlimited, since a server that gives up tells nobody.
+//     unlimited, since a server that gives up tells nobody. A message whose
+//     listener ends the process is not counted and comes again; its Delivered
+//     (see [MessageOf]) tells how often it came.
 //
 // # Order
 //
