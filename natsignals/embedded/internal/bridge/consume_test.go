@@ -1,0 +1,223 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/signals/natsignals"
+)
+
+// ackPending is how many messages the server waits for.
+func (w *world) ackPending(stream, durable string) int {
+	w.t.Helper()
+	c, err := w.js.Consumer(w.ctx, stream, durable)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c.CachedInfo().NumAckPending
+}
+
+func TestASignalInOneProcessReachesListenersInAnother(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	out, in := async(), async()
+	closeSignal(t, out)
+	closeSignal(t, in)
+	w.publish(out, "orders.placed")
+	var got record
+	in.Subscribe(got.listen)
+	c := w.consume("ORDERS", "shipping", in, natsignals.Ordered(1))
+	for _, o := range orders(50) {
+		out.Emit(w.ctx, o)
+	}
+	eventually(t, "50 handled", func() bool { return c.Stats().Handled >= 50 })
+	wantIDs(t, got.ids(), 50)
+	if n := w.ackPending("ORDERS", "shipping"); n != 0 {
+		t.Errorf("%d messages are not acknowledged", n)
+	}
+}
+
+func TestAMessageIsNotAcknowledgedWhenItIsHandedOverButWhenEveryListenerSucceeded(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	gate, begun := make(chan struct{}), make(chan struct{}, 1)
+	var quickOne record
+	s.Subscribe(quickOne.listen)
+	s.Subscribe(func(context.Context, Order) error { begun <- struct{}{}; <-gate; return nil })
+	c := w.consume("ORDERS", "shipping", s)
+	w.put("orders.placed", Order{ID: 1})
+	<-begun
+	eventually(t, "the quick listener is done", quickOne.has(1))
+	if got := w.ackPending("ORDERS", "shipping"); got != 1 || c.Stats().Handled != 0 {
+		t.Errorf("%d messages wait for their acknowledgement while a listener runs; want 1", got)
+	}
+	close(gate)
+	eventually(t, "handled", func() bool { return c.Stats().Handled >= 1 })
+	if got := w.ackPending("ORDERS", "shipping"); got != 0 {
+		t.Errorf("%d wait after it; want 0", got)
+	}
+}
+
+func TestWithoutAListenerNothingIsAcknowledged(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	c := w.consume("ORDERS", "shipping", s)
+	w.put("orders.placed", orders(3)...)
+	if got, err := w.js.Consumer(w.ctx, "ORDERS", "shipping"); err != nil || got.CachedInfo().NumAckPending != 0 || got.CachedInfo().NumPending != 3 {
+		t.Errorf("without a listener: %+v, %v; want 3 pending and none fetched", got.CachedInfo(), err)
+	}
+	var got record
+	s.Subscribe(got.listen)
+	eventually(t, "3 handled", func() bool { return c.Stats().Handled >= 3 })
+}
+
+func TestAMessageWhoseListenerWasRemovedMeanwhileComesAgainAndThatIsNoAttempt(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	w.stream("DEAD", "dead.>")
+	s := async()
+	closeSignal(t, s)
+	gate, begun := make(chan struct{}), make(chan struct{}, 1)
+	stuck := s.Subscribe(func(context.Context, Order) error { begun <- struct{}{}; <-gate; return nil })
+	c := w.consume("ORDERS", "shipping", s, natsignals.InFlight(2), natsignals.DeadLetter("dead.orders"), natsignals.Attempts(1))
+	w.put("orders.placed", orders(2)...)
+	<-begun
+	eventually(t, "both are here", func() bool { return s.Pending() == 2 })
+	stuck.Unsubscribe() // the one that waits is dropped
+	close(gate)
+	var got record
+	s.Subscribe(got.listen)
+	eventually(t, "what was not handled comes again", func() bool { return c.Stats().Handled >= 2 })
+	if st := c.Stats(); st.Returned == 0 || st.DeadLetters != 0 || st.Failures != 0 {
+		t.Errorf("%+v; want it returned, and no failure", st)
+	}
+	if len(got.ids()) == 0 {
+		t.Error("the new listener got nothing")
+	}
+}
+
+func TestALongCallKeepsItsMessageAndThoseThatWaitBehindIt(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	const ackWait = 2 * time.Second // long enough for a machine that is busy with other things
+	var got record
+	long := make(chan struct{})
+	s.Subscribe(func(ctx context.Context, o Order) error {
+		<-long
+		return got.listen(ctx, o)
+	})
+	c := w.consume("ORDERS", "shipping", s, natsignals.AckWait(ackWait), natsignals.InFlight(8))
+	w.put("orders.placed", orders(5)...)
+	eventually(t, "all are here", func() bool { return s.Pending() == 5 })
+	time.AfterFunc(5*ackWait/2, func() { close(long) })
+	eventually(t, "all handled", func() bool { return c.Stats().Handled >= 5 })
+	if n := len(got.ids()); n != 5 {
+		t.Errorf("%d calls; want 5: nothing was delivered twice", n)
+	}
+}
+
+func TestConsumersWithOneNameShareAndBroadcastConsumersEachGetAll(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	w.put("orders.placed", Order{ID: 1000}) // before the broadcast ones begin
+	const n = 60
+	var shared, all [2]record
+	for i := range 2 {
+		for _, c := range []struct {
+			r    *record
+			opts []natsignals.Option
+		}{{&shared[i], nil}, {&all[i], []natsignals.Option{natsignals.Broadcast()}}} {
+			s := async()
+			closeSignal(t, s)
+			s.Subscribe(c.r.listen)
+			w.consume("ORDERS", "shipping", s, append(c.opts, natsignals.InFlight(2))...)
+		}
+	}
+	w.put("orders.placed", orders(n)...)
+	eventually(t, "the shared ones have all", func() bool { return len(shared[0].ids())+len(shared[1].ids()) == n+1 })
+	for i := range all {
+		eventually(t, "a broadcast one has all", all[i].has(n))
+		if got := all[i].ids(); len(got) != n {
+			t.Errorf("broadcast consumer %d got %d messages; want %d", i, len(got), n)
+		}
+	}
+}
+
+func TestANewDurableBeginsWhereItIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	w.put("orders.placed", orders(3)...)
+	middle := time.Now()
+	w.put("orders.placed", Order{ID: 4}, Order{ID: 5})
+	for name, c := range map[string]struct {
+		opts []natsignals.Option
+		want int // the first
+	}{
+		"start":    {nil, 1},
+		"sequence": {[]natsignals.Option{natsignals.FromSequence(2)}, 2},
+		"time":     {[]natsignals.Option{natsignals.From(middle)}, 4},
+		"now":      {[]natsignals.Option{natsignals.FromNow()}, 6},
+	} {
+		s := async()
+		closeSignal(t, s)
+		var got record
+		s.Subscribe(got.listen)
+		w.consume("ORDERS", name, s, append(c.opts, natsignals.Ordered(1))...)
+		t.Cleanup(func() {
+			eventually(t, name, got.has(7-c.want))
+			for i, id := range got.ids() {
+				if id != c.want+i {
+					t.Errorf("%s: got %v; want %d to 6", name, got.ids(), c.want)
+					break
+				}
+			}
+		})
+	}
+	w.put("orders.placed", Order{ID: 6})
+}
+
+func TestCloseFinishesWhatIsBeingHandledAndGivesBackTheRest(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	gate, begun := make(chan struct{}), make(chan struct{}, 1)
+	var got record
+	s.Subscribe(func(ctx context.Context, o Order) error {
+		select {
+		case begun <- struct{}{}:
+		default:
+		}
+		<-gate
+		return got.listen(ctx, o)
+	})
+	c := w.consume("ORDERS", "shipping", s, natsignals.InFlight(1), natsignals.AckWait(time.Hour))
+	w.put("orders.placed", orders(3)...)
+	<-begun
+	ctx, cancel := context.WithTimeout(w.ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := c.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 messages") {
+		t.Errorf("Close with a stuck listener: %v; want the deadline and what is left", err)
+	}
+	close(gate)
+	if err := c.Close(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if st := c.Stats(); st.Handled != 1 || c.Err() != nil {
+		t.Errorf("%+v, %v; want the one handled and no error", st, c.Err())
+	}
+	if n := w.ackPending("ORDERS", "shipping"); n != 0 {
+		t.Errorf("%d messages are pending after Close; want none", n)
+	}
+	w.consume("ORDERS", "shipping", s, natsignals.InFlight(1), natsignals.AckWait(time.Hour)) // goes on where it was
+	eventually(t, "the rest", got.has(3))
+}

@@ -1,0 +1,169 @@
+package natsignals
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// part fetches from one consumer on the server: all of a Consumer, or one
+// partition.
+type part struct {
+	n     *Consumer
+	cons  jetstream.Consumer
+	born  time.Time     // when the consumer on the server was made
+	slots chan struct{} // one for each message that may be here
+	floor uint64        // of the stream, up to which all is acknowledged; under n.mu
+
+	pending uint64 // at the last look: in the stream, not yet delivered; under n.mu
+
+	// again makes the request under way end, so that a new one is made; under
+	// n.mu.
+	again context.CancelFunc
+}
+
+func newPart(n *Consumer, cons jetstream.Consumer) *part {
+	slots := n.c.inFlight
+	if n.c.ordered > 0 {
+		slots = 1
+	}
+	return &part{n: n, cons: cons, born: cons.CachedInfo().Created, slots: make(chan struct{}, slots)}
+}
+
+// How long a request for messages stays at the server, and how often the server
+// says that it is still there: twice that without a word, and we look.
+const (
+	fetchFor  = 20 * time.Second
+	heartbeat = 2 * time.Second
+)
+
+// fetch asks for as many messages as there are free slots, again and again. It
+// is not jetstream's Consume, which fetches ahead into a buffer where nobody
+// tells the server that the messages are alive.
+func (p *part) fetch() {
+	n := p.n
+	for failed := 0; ; {
+		if !p.waitForListeners() {
+			return
+		}
+		free := p.reserve()
+		if free == 0 {
+			return
+		}
+		got, err := p.fetchOnce(free)
+		for range free - got {
+			<-p.slots
+		}
+		if n.ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			failed = 0
+			continue
+		}
+		if !errors.Is(err, jetstream.ErrNoHeartbeat) || n.js.Conn().IsConnected() {
+			n.look(p)
+		}
+		failed++
+		if pause(n.ctx, min(n.c.wait(failed), time.Second), nil) != nil {
+			return
+		}
+	}
+}
+
+// waitForListeners returns when the signal has a listener, false when nothing
+// more is to be fetched. The signal tells nobody when it gets one, so this
+// looks, ten times a second at the most.
+func (p *part) waitForListeners() bool {
+	for wait := time.Millisecond; p.n.feed.listeners() == 0; wait = min(2*wait, 100*time.Millisecond) {
+		if pause(p.n.ctx, wait, nil) != nil {
+			return false
+		}
+	}
+	return p.n.ctx.Err() == nil
+}
+
+// A request costs as much for one message as for many, and slots become free
+// one by one: with less than half of them free, more are waited for, this long.
+const gather = time.Millisecond
+
+// reserve takes all free slots, at least one; 0 when nothing more is to be
+// fetched.
+func (p *part) reserve() (free int) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-p.n.ctx.Done():
+		return 0
+	}
+	var patience <-chan time.Time
+	for free = 1; ; free++ {
+		select {
+		case p.slots <- struct{}{}:
+			continue
+		default:
+		}
+		if 2*free >= cap(p.slots) {
+			return free
+		}
+		if patience == nil {
+			t := time.NewTimer(gather)
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case p.slots <- struct{}{}:
+		case <-patience:
+			return free
+		case <-p.n.ctx.Done():
+			for range free {
+				<-p.slots
+			}
+			return 0
+		}
+	}
+}
+
+// fetchOnce asks for that many messages and hands each on with its slot.
+func (p *part) fetchOnce(free int) (got int, err error) {
+	ctx, cancel := context.WithTimeout(p.n.ctx, fetchFor)
+	defer cancel()
+	p.n.mu.Lock()
+	p.again = cancel
+	p.n.mu.Unlock()
+	batch, err := p.cons.Fetch(free, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(heartbeat))
+	if err != nil {
+		return 0, err
+	}
+	for m := range batch.Messages() {
+		got++
+		n, msg := p.n, m
+		n.held.add(msg)
+		if !n.goes(func() { p.process(msg) }) {
+			p.giveBack(msg, 0)
+		}
+	}
+	err = batch.Error()
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.Canceled) {
+		return got, nil
+	}
+	return got, err
+}
+
+// release is the end of a message in this process.
+func (p *part) release(m jetstream.Msg) {
+	p.n.held.remove(m)
+	<-p.slots
+}
+
+// giveBack asks the server to deliver a message again, to whomever, after that
+// long.
+func (p *part) giveBack(m jetstream.Msg, after time.Duration) {
+	defer p.release(m)
+	if err := m.NakWithDelay(after); err != nil {
+		// It comes again when AckWait has passed.
+		p.n.c.log.Warn("natsignals: a message could not be given back", "stream", p.n.stream, "durable", p.n.name, "err", err)
+	}
+}

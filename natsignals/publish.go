@@ -1,0 +1,305 @@
+package natsignals
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"example.com/signals"
+)
+
+// Publisher joins a signal to a subject, until it is closed. Its methods may
+// be called from any goroutine.
+type Publisher struct {
+	c       *config
+	js      jetstream.JetStream
+	subject string
+	stream  string
+	batch   atomic.Int64          // the least number of messages that are worth an atomic batch
+	sub     *signals.Subscription // read only, once Publish has returned
+	status  chan nats.Status      // of the connection
+	ctx     context.Context       // ended when Close has given up, or is done
+	giveUp  context.CancelCauseFunc
+	watched chan struct{} // closed when watch has returned
+
+	mu       sync.Mutex
+	wake     chan struct{} // closed and replaced when the connection is back
+	inFlight int           // calls of the listener
+	idle     chan struct{} // not nil while Close waits for inFlight to be 0
+	stats    PublisherStats
+}
+
+// PublisherStats says what a Publisher has done, and what is in its way.
+type PublisherStats struct {
+	Subject      string
+	Stream       string
+	Acknowledged uint64 // messages
+	Duplicates   uint64 // of these, those that the stream had already
+	Repeats      uint64 // attempts that failed and were made again
+	// Err is the failure of the last attempt, "" if it succeeded; Since is when
+	// the first of the attempts failed that have failed since the last success.
+	Err      string
+	Since    time.Time
+	Listener signals.ListenerStats // its Lag is what waits
+}
+
+// batcher is an async signal that can hand over what waits in one call.
+type batcher[T any] interface {
+	SubscribeBatch(fn func(context.Context, []T) error, opts ...signals.ListenerOption) *signals.Subscription
+}
+
+// Publish joins s to a subject: every emission on s is published there. What
+// that means for each kind of signal, and what is checked first, is in the
+// package comment; ctx bounds the checks. The signal must be one of package
+// signals or something that has its Stats, and there must be a stream that
+// takes the subject.
+func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Source[T], subject string, opts ...Option) (*Publisher, error) {
+	c, err := configure(publishing, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
+	kinds, ok := s.(interface{ Stats() signals.SignalStats })
+	if !ok {
+		return nil, fmt.Errorf("natsignals: Publish on %q: a %T does not tell whether it is sync or async; pass the signal itself", subject, s)
+	}
+	enc, err := newEncoder[T](c, subject)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPublisher(ctx, c, js, subject)
+	if err != nil {
+		return nil, err
+	}
+	lopts := append([]signals.ListenerOption{signals.Key("nats " + subject)}, c.listener...)
+	if err := p.join(func() (*signals.Subscription, error) {
+		if kinds.Stats().Kind == signals.KindSync {
+			return s.TrySubscribe(func(ctx context.Context, payload T) error {
+				m, err := enc.message(ctx, payload)
+				if err != nil {
+					return err
+				}
+				return p.once(ctx, m)
+			}, lopts...)
+		}
+		if b, ok := s.(batcher[T]); ok {
+			return subscribeBatch(b, func(ctx context.Context, payloads []T) error {
+				msgs, err := enc.messages(ctx, payloads)
+				return errors.Join(err, p.deliver(ctx, msgs))
+			}, lopts)
+		}
+		return s.TrySubscribe(func(ctx context.Context, payload T) error {
+			m, err := enc.message(ctx, payload)
+			if err != nil {
+				return err
+			}
+			return p.deliver(ctx, []*nats.Msg{m})
+		}, lopts...)
+	}); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// subscribeBatch is SubscribeBatch that returns what it panics with.
+func subscribeBatch[T any](b batcher[T], fn func(context.Context, []T) error, opts []signals.ListenerOption) (sub *signals.Subscription, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%v", v)
+		}
+	}()
+	return b.SubscribeBatch(fn, opts...), nil
+}
+
+func checkSubject(subject string) error {
+	if subject == "" || strings.ContainsAny(subject, " \t\r\n*>") || strings.HasPrefix(subject, ".") ||
+		strings.HasSuffix(subject, ".") || strings.Contains(subject, "..") {
+		return fmt.Errorf("natsignals: %q is no subject to publish on; want words joined by dots, without wildcards, such as %q", subject, "orders.placed")
+	}
+	return nil
+}
+
+// newPublisher checks that what will be published has a place to go to.
+func newPublisher(ctx context.Context, c *config, js jetstream.JetStream, subject string) (*Publisher, error) {
+	if c.durability == "" {
+		return nil, errDurability
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	probe := subject
+	if c.partitions > 0 {
+		probe = partition(subject, c.partitions-1)
+	}
+	info, err := c.streamOf(ctx, js, probe)
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{
+		c: c, js: js, subject: subject, stream: info.Config.Name, wake: make(chan struct{}), watched: make(chan struct{}),
+		stats: PublisherStats{Subject: subject, Stream: info.Config.Name},
+	}
+	p.batch.Store(worthABatch(info.Config))
+	p.ctx, p.giveUp = context.WithCancelCause(context.Background())
+	return p, nil
+}
+
+// join registers the listener and begins to watch the connection.
+func (p *Publisher) join(subscribe func() (*signals.Subscription, error)) error {
+	// The first emission may come before subscribe has returned: nothing that
+	// the listener uses may be set after it.
+	p.status = p.js.Conn().StatusChanged(nats.CONNECTED, nats.CLOSED)
+	go p.watch()
+	sub, err := subscribe()
+	if err != nil {
+		p.end(ErrClosed)
+		return fmt.Errorf("natsignals: Publish on %q: %w", p.subject, err)
+	}
+	p.mu.Lock()
+	p.sub = sub
+	p.mu.Unlock()
+	return nil
+}
+
+// watch wakes what waits when the connection is back, and looks then whether
+// the stream still is what it was.
+func (p *Publisher) watch() {
+	defer close(p.watched)
+	for {
+		select {
+		case status, ok := <-p.status:
+			if !ok || status == nats.CLOSED {
+				return
+			}
+			p.mu.Lock()
+			close(p.wake)
+			p.wake = make(chan struct{})
+			p.mu.Unlock()
+			p.check()
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *Publisher) check() {
+	ctx, cancel := context.WithTimeout(p.ctx, p.c.timeout)
+	defer cancel()
+	info, err := p.c.stream(ctx, p.js, p.stream)
+	if info != nil {
+		p.batch.Store(worthABatch(info.Config))
+	}
+	if err != nil && p.ctx.Err() == nil {
+		p.c.log.Error("natsignals: after a reconnect the stream is not what it was", "subject", p.subject, "stream", p.stream, "err", err)
+	}
+}
+
+// Stats returns what the Publisher has done.
+func (p *Publisher) Stats() PublisherStats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	s.Listener = p.sub.Stats()
+	return s
+}
+
+// Close takes the bridge off the signal when everything is acknowledged that
+// the signal had accepted when Close was called: nil, or, when ctx ends
+// before, an error that wraps ctx.Err and says how many messages are
+// dropped. It may be called again.
+func (p *Publisher) Close(ctx context.Context) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	before := p.sub.Stats()
+	upTo := before.Deliveries + before.Drops + uint64(before.Lag)
+	var err error
+	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
+		now := p.sub.Stats()
+		if now.Lag == 0 || now.Deliveries+now.Drops >= upTo {
+			break
+		}
+		if err = pause(ctx, wait, nil); err != nil {
+			err = fmt.Errorf("natsignals: close the publisher on %q: %d messages are not acknowledged and are dropped: %w", p.subject, now.Lag, err)
+			break
+		}
+	}
+	p.sub.Unsubscribe()
+	if err != nil {
+		p.giveUp(ErrClosed)
+	}
+	if idle := p.whenIdle(); idle != nil {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			p.giveUp(ErrClosed)
+			<-idle
+		}
+	}
+	p.end(ErrClosed)
+	return err
+}
+
+func (p *Publisher) end(cause error) {
+	p.giveUp(cause)
+	p.js.Conn().RemoveStatusListener(p.status)
+	<-p.watched
+}
+
+func (p *Publisher) whenIdle() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inFlight == 0 {
+		return nil
+	}
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+	}
+	return p.idle
+}
+
+// enter and leave are around each call of the listener.
+func (p *Publisher) enter() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight++
+}
+
+func (p *Publisher) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inFlight--; p.inFlight == 0 && p.idle != nil {
+		close(p.idle)
+		p.idle = nil
+	}
+}
+
+// pause waits for that long, or until woken, or until ctx ends.
+func pause(ctx context.Context, d time.Duration, woken <-chan struct{}) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-woken:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// unique returns a name that nobody else makes.
+func unique() string {
+	var b [9]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
