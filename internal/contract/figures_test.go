@@ -149,14 +149,16 @@ func ratioRows(cancellable context.Context) []figure {
 	bareErr := func() load { return bareErrLoop(100) }
 	const ms = time.Millisecond
 	return []figure{
-		ratio("sync Emit, 1 listener / a bare call", 3.2, bareCall, of(syncEmit, 1)),
+		ratio("sync Emit, 1 listener / a bare call", 0, bareCall, of(syncEmit, 1)),
+		ratio("sync Emit, 1 listener / a call that is recovered and knows its payload", 1.25, recovered, of(syncEmit, 1)),
 		ratio("sync Emit, 10 listeners / a bare loop", 1.6, bare(10), of(syncEmit, 10)),
 		ratio("sync Emit, 100 listeners / a bare loop", 1.15, bare(100), of(syncEmit, 100)),
 		ratio("sync Emit, 1,000 listeners / a bare loop", 1.1, bare(1000), of(syncEmit, 1000)),
 		ratio("TryEmit, 100 keyed / a bare loop", 1.3, bareErr, func() load { return tryEmit(bg, 100) }),
 		ratio("TryEmit, 100 keyed, cancellable / a bare loop", 3, bareErr, func() load { return tryEmit(cancellable, 100) }),
 		ratio("sync Emit, 2 emitters / 1", 0.65, onePlain, both(onePlain)),
-		ratio("sync Emit on a bus, 1 listener / a bare call", 8, bareCall, func() load { return syncEmit(1, onABus()) }),
+		ratio("sync Emit on a bus, 1 listener / a bare call", 0, bareCall, func() load { return syncEmit(1, onABus()) }),
+		ratio("sync Emit on a bus, 1 listener / the same, recovered and counted", 1.6, recoveredAndCounted, func() load { return syncEmit(1, onABus()) }),
 		ratio("sync Emit on a bus, 2 emitters / 1", 0.8, oneCounted, both(oneCounted)),
 		ratio("async Emit, held, 100 listeners / 1", 1.2, held(1, 1), held(100, 1)).many(8192, 20),
 		ratio("async Emit, held, 1,000 listeners / 1", 1.2, held(1, 1), held(1000, 1)).many(8192, 10),
@@ -168,6 +170,18 @@ func ratioRows(cancellable context.Context) []figure {
 		ratio("async Emit, held, 2 emitters / 1", 1.5, held(1, 1), held(1, 2)).many(16384, 50),
 		ratio("1 emission to 100 idle listeners / a goroutine each", 0.4, func() load { return goroutineEach(100) }, func() load { return fanOut(100) }),
 		ratio("adding 10,000 listeners / 1,000, while emitting", 15, func() load { return addWhileEmitting(1000, false).times(1000) }, func() load { return addWhileEmitting(10000, false).times(10000) }).long(ms, 5),
+		ratio("async, one comes and goes among 10,000 listeners / 10", 20, func() load { return comeAndGo("async", 10) }, func() load { return comeAndGo("async", 10_000) }),
+		ratio("sync, the same", 20, func() load { return comeAndGo("sync", 10) }, func() load { return comeAndGo("sync", 10_000) }),
+		ratio("async, one emission to 20,000 Once listeners / 1,000", 40, func() load { return onceEach("async", 1000) }, func() load { return onceEach("async", 20_000) }).long(ms, 3),
+		ratio("sync, the same with Once", 40, func() load { return onceEach("sync", 1000) }, func() load { return onceEach("sync", 20_000) }).long(ms, 3),
+		ratio("Scope.Close of 20,000 listeners / Reset", 5, func() load { return scopeEnds(20_000, false) }, func() load { return scopeEnds(20_000, true) }).long(ms, 3),
+		ratio("Topic among 10,000 names / 10", 3, func() load { return among(10, false) }, func() load { return among(10_000, false) }),
+		ratio("Lookup, the same", 3, func() load { return among(10, true) }, func() load { return among(10_000, true) }),
+		ratio("making 10,000 topics / 1,000", 15, func() load { return making(1000) }, func() load { return making(10_000) }).long(ms, 3),
+		ratio("async Emit, 1,000 listeners of 1,000 priorities / of one", 2, func() load { return prioritised(1) }, func() load { return prioritised(1000) }).many(200, 5),
+		ratio("EmitWait in a loop, 100 frames deep / not", 1.2, func() load { return waiting(0) }, func() load { return waiting(100) }).long(2*ms, 20),
+		ratio("sync with SlowAfter, 1 listener / without", 12, onePlain, func() load { return ticks(syncWith(1, ignoreTick, signals.SlowAfter(time.Minute))) }),
+		ratio("sync, 100 listeners with an empty ListenerBegin / a bare loop", 15, bare(100), func() load { return begun(100) }),
 	}
 }
 
@@ -185,6 +199,11 @@ func plainRows() []figure {
 		row("10 of 100 listeners block: delay of the others, p50", 200, "us", othersDelay),
 		row("memory of an idle AsyncSignal with 10 listeners", 0, "bytes", func() measured { return idleMemory(false) }),
 		row("the same, that has emitted", 0, "bytes", func() measured { return idleMemory(true) }),
+	}
+	for kind, body := range map[string]string{"async": asyncBody, "sync": syncBody} {
+		rows = append(rows,
+			row("building one more payload type, "+kind+" / a publisher of one page, processor time", 4, "x", func() measured { return buildCost(body, false) }),
+			row("the same, "+kind+", size", 3, "x", func() measured { return buildCost(body, true) }))
 	}
 	for _, n := range []int{1, 100} {
 		rows = append(rows,
