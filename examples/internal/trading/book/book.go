@@ -78,20 +78,21 @@ type rung struct {
 // level is a queue of orders with one price, the first first.
 type level struct {
 	shares      uint64
+	price       uint32
 	orders      int32
 	first, last int32 // places of orders, or none
+	locate      uint16
+	side        Side
 }
 
-// order is an order and its neighbours in the queue.
+// order is an order and its neighbours in the queue: half a cache line.
 type order struct {
 	ref           uint64
-	price         uint32
 	shares        uint32
 	taken         uint32 // of shares, by Take
 	before, after int32  // places of orders, or none
 	level         int32
-	locate        uint16
-	side          Side
+	_             int32
 }
 
 const none = -1
@@ -140,7 +141,7 @@ func (b *Book) Orders(side Side, yield func(Order) bool) {
 	rungs := b.rungs[side]
 	for i := len(rungs) - 1; i >= 0; i-- {
 		for at := b.set.levels[rungs[i].level].first; at != none; at = b.set.orders[at].after {
-			if o := &b.set.orders[at]; !yield(Order{o.ref, o.price, o.shares}) {
+			if o := &b.set.orders[at]; !yield(Order{o.ref, rungs[i].price, o.shares}) {
 				return
 			}
 		}
@@ -171,17 +172,17 @@ func (b *Book) find(side Side, price uint32) (int, bool) {
 }
 
 // join puts an order at the end of the queue of its price.
-func (b *Book) join(at int32) {
+func (b *Book) join(at int32, side Side, price uint32) {
 	set := b.set
-	o := &set.orders[at]
-	i, found := b.find(o.side, o.price)
+	i, found := b.find(side, price)
 	if !found {
-		rungs := append(b.rungs[o.side], rung{})
+		rungs := append(b.rungs[side], rung{})
 		copy(rungs[i+1:], rungs[i:])
-		rungs[i] = rung{o.price, set.newLevel()}
-		b.rungs[o.side] = rungs
+		rungs[i] = rung{price, set.newLevel(level{price: price, first: none, last: none, locate: b.locate, side: side})}
+		b.rungs[side] = rungs
 	}
-	o.level = b.rungs[o.side][i].level
+	o := &set.orders[at]
+	o.level = b.rungs[side][i].level
 	l := &set.levels[o.level]
 	o.before, o.after = l.last, none
 	if l.last == none {
@@ -192,16 +193,23 @@ func (b *Book) join(at int32) {
 	l.last = at
 	l.orders++
 	l.shares += uint64(o.shares)
-	b.orders[o.side]++
-	b.shares[o.side] += uint64(o.shares)
+	b.orders[side]++
+	b.shares[side] += uint64(o.shares)
 }
 
 // leave takes an order out of its queue, with what shares it has left.
-func (b *Book) leave(at int32) {
+func (b *Book) leave(o *order, l *level) {
 	set := b.set
-	o := &set.orders[at]
-	b.reduce(o, o.shares)
-	l := &set.levels[o.level]
+	l.shares -= uint64(o.shares)
+	b.shares[l.side] -= uint64(o.shares)
+	b.orders[l.side]--
+	if l.orders--; l.orders == 0 {
+		set.freeLevels = append(set.freeLevels, o.level)
+		i, _ := b.find(l.side, l.price)
+		rungs := b.rungs[l.side]
+		b.rungs[l.side] = append(rungs[:i], rungs[i+1:]...)
+		return
+	}
 	if o.before == none {
 		l.first = o.after
 	} else {
@@ -212,20 +220,4 @@ func (b *Book) leave(at int32) {
 	} else {
 		set.orders[o.after].before = o.before
 	}
-	b.orders[o.side]--
-	if l.orders--; l.orders > 0 {
-		return
-	}
-	set.freeLevels = append(set.freeLevels, o.level)
-	i, _ := b.find(o.side, o.price)
-	rungs := b.rungs[o.side]
-	b.rungs[o.side] = append(rungs[:i], rungs[i+1:]...)
-}
-
-// reduce takes shares off an order that has at least as many.
-func (b *Book) reduce(o *order, by uint32) {
-	o.shares -= by
-	o.taken = min(o.taken, o.shares)
-	b.set.levels[o.level].shares -= uint64(by)
-	b.shares[o.side] -= uint64(by)
 }

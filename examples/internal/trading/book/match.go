@@ -7,7 +7,7 @@ func (b *Book) First(side Side) (Order, bool) {
 		return Order{}, false
 	}
 	o := &b.set.orders[b.set.levels[rungs[len(rungs)-1].level].first]
-	return Order{o.ref, o.price, o.shares}, true
+	return Order{o.ref, rungs[len(rungs)-1].price, o.shares}, true
 }
 
 // Match executes an incoming order against the other side of the book, best

@@ -60,49 +60,48 @@ func (s *Set) Add(locate uint16, ref uint64, side Side, price, shares uint32) (C
 	if shares == 0 {
 		return Change{}, ErrNoShares
 	}
-	if s.index.get(ref) != none {
+	if s.index.get(ref, s.orders) != none {
 		return Change{}, ErrDuplicate
 	}
 	b := s.Book(locate)
 	at := s.newOrder()
-	s.orders[at] = order{ref: ref, price: price, shares: shares, side: side, locate: locate}
+	s.orders[at] = order{ref: ref, shares: shares}
 	s.index.put(ref, at)
-	b.join(at)
+	b.join(at, side, price)
 	return Change{b, side, price, shares}, nil
 }
 
 // Reduce takes shares off an order; one without any leaves the book. The error
 // is ErrUnknown; or ErrTooMany, and then the order has left.
 func (s *Set) Reduce(ref uint64, shares uint32) (Change, error) {
-	at := s.index.get(ref)
+	at := s.index.get(ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
 	o := &s.orders[at]
-	b := s.books[o.locate]
-	c := Change{b, o.side, o.price, min(shares, o.shares)}
-	if shares < o.shares {
-		b.reduce(o, shares)
-		return c, nil
+	if shares >= o.shares {
+		var err error
+		if shares > o.shares {
+			err = ErrTooMany
+		}
+		return s.drop(at), err
 	}
-	var err error
-	if shares > o.shares {
-		err = ErrTooMany
-	}
-	s.drop(at)
-	return c, err
+	l := &s.levels[o.level]
+	b := s.books[l.locate]
+	o.shares -= shares
+	o.taken = min(o.taken, o.shares)
+	l.shares -= uint64(shares)
+	b.shares[l.side] -= uint64(shares)
+	return Change{b, l.side, l.price, shares}, nil
 }
 
 // Delete takes an order off the book. The error is ErrUnknown.
 func (s *Set) Delete(ref uint64) (Change, error) {
-	at := s.index.get(ref)
+	at := s.index.get(ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
-	o := &s.orders[at]
-	c := Change{s.books[o.locate], o.side, o.price, o.shares}
-	s.drop(at)
-	return c, nil
+	return s.drop(at), nil
 }
 
 // Replace puts a new order of the same stock and side in the place of an old
@@ -110,35 +109,37 @@ func (s *Set) Delete(ref uint64) (Change, error) {
 // ErrDuplicate or ErrNoShares, and then the old order has left and no new one
 // has come.
 func (s *Set) Replace(ref, newRef uint64, price, shares uint32) (Change, error) {
-	at := s.index.get(ref)
+	at := s.index.get(ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
-	locate, side := s.orders[at].locate, s.orders[at].side
-	old := Change{s.books[locate], side, s.orders[at].price, s.orders[at].shares}
-	s.drop(at)
-	c, err := s.Add(locate, newRef, side, price, shares)
+	old := s.drop(at)
+	c, err := s.Add(old.Book.locate, newRef, old.Side, price, shares)
 	if err != nil {
 		return old, err
 	}
 	return c, nil
 }
 
-// Get returns an order.
+// Get returns an order, its stock and its side.
 func (s *Set) Get(ref uint64) (o Order, locate uint16, side Side, ok bool) {
-	at := s.index.get(ref)
+	at := s.index.get(ref, s.orders)
 	if at == none {
 		return o, 0, 0, false
 	}
-	found := &s.orders[at]
-	return Order{found.ref, found.price, found.shares}, found.locate, found.side, true
+	l := &s.levels[s.orders[at].level]
+	return Order{ref, l.price, s.orders[at].shares}, l.locate, l.side, true
 }
 
-func (s *Set) drop(at int32) {
+// drop takes the order at a place off its book.
+func (s *Set) drop(at int32) Change {
 	o := &s.orders[at]
-	s.index.remove(o.ref)
-	s.books[o.locate].leave(at)
+	l := &s.levels[o.level]
+	c := Change{s.books[l.locate], l.side, l.price, o.shares}
+	s.index.remove(o.ref, at)
+	c.Book.leave(o, l)
 	s.freeOrders = append(s.freeOrders, at)
+	return c
 }
 
 func (s *Set) newOrder() int32 {
@@ -151,13 +152,13 @@ func (s *Set) newOrder() int32 {
 	return int32(len(s.orders) - 1)
 }
 
-func (s *Set) newLevel() int32 {
+func (s *Set) newLevel(l level) int32 {
 	if n := len(s.freeLevels); n > 0 {
 		at := s.freeLevels[n-1]
 		s.freeLevels = s.freeLevels[:n-1]
-		s.levels[at] = level{first: none, last: none}
+		s.levels[at] = l
 		return at
 	}
-	s.levels = append(s.levels, level{first: none, last: none})
+	s.levels = append(s.levels, l)
 	return int32(len(s.levels) - 1)
 }
