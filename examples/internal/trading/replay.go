@@ -33,7 +33,10 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 	if closeErr := closed(e); err == nil {
 		err = closeErr
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, fmt.Errorf("%s: the gzip file is cut off: %w", in.name, err)
+	case err != nil:
 		return 0, fmt.Errorf("%s: %w", in.name, err)
 	}
 	m := measure(e, run, 0)

@@ -146,4 +146,9 @@ func (r *Reader) pass(n int) {
 }
 
 // name writes a type so that a person can read it.
-func name(typ byte) string { return fmt.Sprintf("%q (0x%02x)", rune(typ), typ) }
+func name(typ byte) string {
+	if typ > ' ' && typ <= '~' {
+		return fmt.Sprintf("%q", typ)
+	}
+	return fmt.Sprintf("0x%02x", typ)
+}
