@@ -59,11 +59,12 @@ func writePlot(file string, m trading.Measurement) error {
 // latencies is nil if none were measured.
 func latencies(m *trading.Measurement) (*plot.Plot, error) {
 	p := plot.New()
-	p.Title.Text = "Latency from when a message was due"
+	p.Title.Text = "Latency since a message was due"
 	if m.Rate > 0 {
-		p.Title.Text += fmt.Sprintf(", at %.2f million messages a second", m.Rate/1e6)
+		p.Title.Text += fmt.Sprintf(", at %.2f million a second", m.Rate/1e6)
 	}
 	p.X.Label.Text = "percentile"
+	p.X.Min = 0
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(durations)
 	p.Add(plotter.NewGrid())
 	// Each nine of a percentile gets as much room as the one before it.
@@ -79,7 +80,7 @@ func latencies(m *trading.Measurement) (*plot.Plot, error) {
 		}
 		var points plotter.XYs
 		last := math.Log10(count)
-		for x := 0.0; x <= last; x += 0.02 {
+		for x := 0.02; x <= last; x += 0.02 {
 			points = append(points, plotter.XY{X: x, Y: max(float64(l.At(100*(1-math.Pow(10, -x)))), 1)})
 		}
 		nines = max(nines, last)
@@ -94,8 +95,7 @@ func latencies(m *trading.Measurement) (*plot.Plot, error) {
 	if nines == 0 {
 		return nil, nil
 	}
-	p.Legend.Top, p.Legend.Left = true, true
-	var ticks []plot.Tick
+		var ticks []plot.Tick
 	for i := 0; float64(i) <= nines; i++ {
 		label := "0"
 		if i > 0 {

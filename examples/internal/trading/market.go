@@ -66,7 +66,7 @@ type listing struct {
 func (l *listing) trading() bool { return l.state == itch.Trading && !l.operational }
 
 // ordersAtFirst is how many orders a shard has room for before it grows.
-const ordersAtFirst = 1 << 16
+const ordersAtFirst = 1 << 17
 
 func newMarket(s *Signals, shards int, clock func() int64) *Market {
 	m := &Market{signals: s, clock: clock}
