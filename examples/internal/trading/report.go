@@ -52,8 +52,8 @@ type Board struct {
 	last []Report // of each shard; guarded by mu
 }
 
-// StartBoard calls show with the newest reports of all shards in one, each time
-// that the last shard has answered a question. Calls come one at a time.
+// StartBoard calls show with the reports of all shards in one, each time that
+// the last of them has answered a question. Calls come one at a time.
 func StartBoard(e *Engine, show func(Report)) *Board {
 	b := &Board{show: show, last: make([]Report, len(e.Market.shards))}
 	e.Signals.Report.Subscribe(b.OnReport, signals.Key("board"), signals.MaxLag(1, signals.KeepLatest))
@@ -65,11 +65,11 @@ func (b *Board) OnReport(_ context.Context, r Report) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.last[r.Shard] = r
-	if r.Shard != len(b.last)-1 {
-		return nil
-	}
 	all := Report{Asked: r.Asked}
 	for _, one := range b.last {
+		if one.Asked != r.Asked {
+			return nil // others have yet to answer, or their answers were dropped
+		}
 		all.Lag = max(all.Lag, one.Lag)
 		all.add(one.Feed)
 		all.Stocks = append(all.Stocks, one.Stocks...)
