@@ -95,7 +95,7 @@ func latencies(m *trading.Measurement) (*plot.Plot, error) {
 	if nines == 0 {
 		return nil, nil
 	}
-		var ticks []plot.Tick
+	var ticks []plot.Tick
 	for i := 0; float64(i) <= nines; i++ {
 		label := "0"
 		if i > 0 {
