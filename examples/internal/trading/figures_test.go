@@ -285,7 +285,7 @@ var halfRates = func() func(t *testing.T) *half {
 		}
 		m = &half{rate: ofTurns(t, func(o took) float64 { return 5e6 / o.engine.Seconds() }) / 2}
 		var all [5][]float64
-		for range 5 {
+		for range 3 {
 			e := New(Config{})
 			StartImbalance(e)
 			feed(t, e, theDay(t), Pace{Rate: m.rate})

@@ -36,7 +36,9 @@ type Execution struct {
 // Refusal is an expected no of the risk chain.
 type Refusal struct {
 	Reason string // one of few, to count by
-	Detail string
+
+	format string // what Error says behind it; put together only if somebody asks
+	args   []any
 }
 
 // The reasons of refusals.
@@ -52,10 +54,12 @@ const (
 )
 
 // Error begins with the reason.
-func (r *Refusal) Error() string { return "trading: " + r.Reason + ": " + r.Detail }
+func (r *Refusal) Error() string {
+	return "trading: " + r.Reason + ": " + fmt.Sprintf(r.format, r.args...)
+}
 
 // refuse makes the error with which a step of the chain says no. All of them
 // come from here: this is the line to change for a no that is no failure.
 func refuse(reason, format string, args ...any) error {
-	return &Refusal{reason, fmt.Sprintf(format, args...)}
+	return &Refusal{reason, format, args}
 }
