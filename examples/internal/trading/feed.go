@@ -97,6 +97,9 @@ func (e *Engine) Feed(ctx context.Context, src Source, pace Pace) (run Run, err 
 				next = now + sampleEvery
 			}
 		}
+		if run.Messages%lookEvery == 0 && e.Signals.Market.Pending() > backlog {
+			_ = e.Signals.Market.Drain(context.Background()) // an error would be of a Feed inside a listener
+		}
 		// Not ctx, so that what was read is not lost with it.
 		e.Signals.Market.Emit(context.Background(), in)
 		run.ByType[in.Message.Type()]++

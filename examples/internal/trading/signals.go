@@ -42,10 +42,12 @@ type Signals struct {
 	Errors signals.AsyncSignal[signals.Failure] // errors
 }
 
-// backlog is how many messages may wait in each shard before the feed does. It
-// lets a shard fall behind by about a millisecond and bounds the memory of a
-// replay at full speed.
-const backlog = 4096
+// backlog is about how many messages may wait before the feed does. It lets the
+// books fall behind by some milliseconds and bounds the memory of a replay at
+// full speed. Capacity(backlog, Block) would do the same to the message, for a
+// third more time: it counts each emission out again. The feed, which is the
+// only one that can be too fast, looks now and then.
+const backlog = 8192
 
 // Input is something that a shard of the market has to handle: a message of the
 // feed, an order of ours, or a question for a report.
@@ -87,8 +89,7 @@ func newSignals(shards int, log *slog.Logger) *Signals {
 	s.Bus = signals.NewBus(signals.OnFailure(s.Errors.Emit), signals.Logger(log))
 	s.Errors.Init(signals.Name("errors"), signals.OnBus(s.Bus))
 	byStock := func(in Input) uint64 { return uint64(in.Message.Locate()) }
-	s.Market = signals.NewSharded(shards, byStock, signals.Name("market.data"), signals.OnBus(s.Bus),
-		signals.Capacity(backlog, signals.Block))
+	s.Market = signals.NewSharded(shards, byStock, signals.Name("market.data"), signals.OnBus(s.Bus))
 	s.Quote = signals.NewSync[Quote](signals.Name("market.quote"), signals.OnBus(s.Bus))
 	s.Halt = signals.NewSync[Status](signals.Name("market.halt"), signals.OnBus(s.Bus))
 	s.Trade = signals.Topic[Trade](s.Bus, "market.trade")
