@@ -88,7 +88,7 @@ func TestMessagesAllocateNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	const rounds = 20
+	const rounds, piece = 20, 4_000
 	all := invented(t, feedgen.Config{Messages: 600_000, Stocks: 50, Seed: 2})
 	r := itch.NewReader(bytes.NewReader(all), false)
 	e := New(Config{Shards: 2})
@@ -109,8 +109,8 @@ func TestMessagesAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 100 {
-		more(backlog)
+	for range 80 {
+		more(piece)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	allocated := func(each int) int {
@@ -123,10 +123,10 @@ func TestMessagesAllocateNothing(t *testing.T) {
 		return int(after.Mallocs - before.Mallocs)
 	}
 	// A round allocates for its drain, which waits, whatever it has to wait for.
-	few, many := allocated(100), allocated(backlog)
-	t.Logf("%d allocations for %d messages, %d for %d, in %d rounds", few, rounds*100, many, rounds*backlog, rounds)
+	few, many := allocated(100), allocated(piece)
+	t.Logf("%d allocations for %d messages, %d for %d, in %d rounds", few, rounds*100, many, rounds*piece, rounds)
 	if many > few+10*rounds {
-		t.Errorf("%d allocations for %d messages, %d for %d", few, rounds*100, many, rounds*backlog)
+		t.Errorf("%d allocations for %d messages, %d for %d", few, rounds*100, many, rounds*piece)
 	}
 	if seen == 0 {
 		t.Error("no quotes")
