@@ -95,6 +95,7 @@ func latencies(m *trading.Measurement) (*plot.Plot, error) {
 	if nines == 0 {
 		return nil, nil
 	}
+	p.Legend.Padding, p.Legend.XOffs, p.Legend.YOffs = vg.Points(4), -2*vg.Millimeter, vg.Millimeter
 	var ticks []plot.Tick
 	for i := 0; float64(i) <= nines; i++ {
 		label := "0"
