@@ -29,6 +29,10 @@ FIGURES ?= .
 figures:
 	go test -run '^TestFigures$$' -timeout 30m -v ./internal/contract -figures '$(FIGURES)'
 
+## trading: measure what docs/trading.md shows (FIGURES=regexp of rows)
+trading:
+	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v ./examples/internal/trading
+
 ## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
 peers:
 	cd bench && GOWORK=off go run ./cmd/report $(ARGS)
@@ -77,4 +81,4 @@ ci:
 module:
 	@go run ./internal/repo/rename '$(MODULE)'
 
-.PHONY: help test race cover bench figures peers profile soak fmt vet lint api docs ci module
+.PHONY: help test race cover bench figures trading peers profile soak fmt vet lint api docs ci module

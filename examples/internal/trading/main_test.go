@@ -1,0 +1,93 @@
+package trading
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"example.com/signals/examples/internal/trading/feedgen"
+	"example.com/signals/examples/internal/trading/itch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// quiet is a logger for tests that expect failures.
+var quiet = slog.New(slog.DiscardHandler)
+
+// invented is a day as a stream.
+func invented(t testing.TB, cfg feedgen.Config) []byte {
+	t.Helper()
+	g := feedgen.New(cfg)
+	var m itch.Message
+	var all []byte
+	for {
+		switch err := g.Next(&m); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = m.AppendFrame(all)
+	}
+}
+
+// feed feeds a stream to an engine and closes it.
+func feed(t testing.TB, e *Engine, stream []byte, pace Pace) Run {
+	t.Helper()
+	run, err := e.Feed(context.Background(), itch.NewReader(bytes.NewReader(stream), false), pace)
+	if err := errors.Join(err, e.Close(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// messages is a source of a few.
+type messages []itch.Message
+
+func (s *messages) Next(m *itch.Message) error {
+	if len(*s) == 0 {
+		return io.EOF
+	}
+	*m, *s = (*s)[0], (*s)[1:]
+	return nil
+}
+
+// sent feeds a few messages and returns when they are in the books.
+func sent(t *testing.T, e *Engine, all ...itch.Message) {
+	t.Helper()
+	src := messages(all)
+	if _, err := e.Feed(t.Context(), &src, Pace{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sampleFile is the real sample, or the test is skipped.
+func sampleFile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			break
+		} else if parent := filepath.Dir(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
+			t.Skipf("no go.work above: %v", err)
+		} else {
+			dir = parent
+		}
+	}
+	path := filepath.Join(dir, "..", "shared", "data", "sample.itch50.gz")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the sample of a real feed is not here: %v", err)
+	}
+	return path
+}

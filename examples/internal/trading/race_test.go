@@ -1,0 +1,5 @@
+//go:build race
+
+package trading
+
+func init() { raceEnabled = true }

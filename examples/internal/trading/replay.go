@@ -1,0 +1,107 @@
+package trading
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"example.com/signals/examples/internal/trading/itch"
+)
+
+// secondPass is how long the latencies are measured after a replay at full speed.
+const secondPass = 10 * time.Second
+
+// replay runs a file through the engine.
+func replay(ctx context.Context, opts options, env Env) (int, error) {
+	in, err := openInput(opts.replay)
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	e, url, stop, err := newEngine(opts, env.Stderr)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	if url != "" && !opts.json {
+		fmt.Fprintf(env.Stdout, "The signals at work: %s\n", url)
+	}
+	reader := itch.NewReader(in, opts.lenient)
+	run, err := e.Feed(ctx, reader, Pace{Speed: opts.speed})
+	if closeErr := closed(e); err == nil {
+		err = closeErr
+	}
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, fmt.Errorf("%s: the gzip file is cut off: %w", in.name, err)
+	case err != nil:
+		return 0, fmt.Errorf("%s: %w", in.name, err)
+	}
+	m := measure(e, run, 0)
+	if opts.json {
+		err = writeJSON(env.Stdout, &m)
+	} else {
+		if opts.speed == 0 && in.again && !run.Interrupted && run.Messages > 0 {
+			if err := m.secondPass(ctx, opts); err != nil {
+				return 0, err
+			}
+		}
+		m.write(env.Stdout)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if s := reader.Skipped(); s.Total() > 0 {
+		fmt.Fprintf(env.Stderr, "trading: %s: skipped %d messages: %d unknown, %d of a wrong size, %d out of order, %d cut off at the end\n",
+			in.name, s.Total(), s.Unknown, s.WrongSize, s.OutOfOrder, s.Truncated)
+	}
+	if opts.plot != "" {
+		if err := env.Plot(opts.plot, m); err != nil {
+			return 0, err
+		}
+	}
+	if run.Interrupted {
+		fmt.Fprintln(env.Stderr, "trading: interrupted; this is the summary so far")
+		return ExitInterrupted, nil
+	}
+	return ExitOK, nil
+}
+
+// secondPass measures the latencies at half the rate that was reached.
+func (m *Measurement) secondPass(ctx context.Context, opts options) error {
+	in, err := openInput(opts.replay)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	e, _, stop, err := newEngine(options{}, io.Discard)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	rate := m.Run.Throughput() / 2
+	src := &some{itch.NewReader(in, opts.lenient), int64(rate * secondPass.Seconds())}
+	run, err := e.Feed(ctx, src, Pace{Rate: rate})
+	if err := errors.Join(err, closed(e)); err != nil {
+		return err
+	}
+	second := measure(e, run, rate)
+	m.Rate, m.ToBook, m.ToOrder, m.Chain = second.Rate, second.ToBook, second.ToOrder, second.Chain
+	return nil
+}
+
+// some is the beginning of a source.
+type some struct {
+	Source
+	left int64
+}
+
+func (s *some) Next(m *itch.Message) error {
+	if s.left == 0 {
+		return io.EOF
+	}
+	s.left--
+	return s.Source.Next(m)
+}

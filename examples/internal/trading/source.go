@@ -1,0 +1,87 @@
+package trading
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// input is a file to replay: plain or gzip, named or standard input.
+type input struct {
+	name  string // as an error should call it
+	again bool   // it can be opened again
+	file  *os.File
+	bytes io.Reader
+}
+
+// openInput opens a file, or standard input for "-". Whether it is gzip is told
+// by its first bytes, because standard input has no name.
+func openInput(name string) (*input, error) {
+	in := &input{name: name}
+	if name == "-" {
+		in.name, in.file = "standard input", os.Stdin
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open %s: %w", name, bare(err))
+		}
+		info, err := f.Stat()
+		if err == nil && info.IsDir() {
+			err = errors.New("it is a directory")
+		}
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("cannot read %s: %w", name, bare(err))
+		}
+		in.file, in.again = f, info.Mode().IsRegular()
+	}
+	if err := in.detect(); err != nil {
+		in.Close()
+		return nil, fmt.Errorf("cannot read %s: %w", in.name, bare(err))
+	}
+	return in, nil
+}
+
+func (in *input) detect() error {
+	raw := bufio.NewReaderSize(in.file, 1<<18)
+	in.bytes = raw
+	magic, err := raw.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	// A message of 8075 bytes, which is what these two bytes would announce,
+	// does not exist; so they are gzip's.
+	if strings.HasPrefix(string(magic), "\x1f\x8b") {
+		in.bytes, err = gzip.NewReader(raw)
+		return err
+	}
+	switch {
+	case strings.HasSuffix(in.name, ".gz"):
+		return errors.New("it is not a gzip file")
+	case len(magic) == 0:
+		return errors.New("it is empty")
+	}
+	return nil
+}
+
+// Read implements io.Reader with what is in the file, unpacked.
+func (in *input) Read(p []byte) (int, error) { return in.bytes.Read(p) }
+
+// Close closes a file. Standard input is not ours to close.
+func (in *input) Close() {
+	if in.file != os.Stdin {
+		in.file.Close()
+	}
+}
+
+// bare is the reason of an error without the path, which has been named.
+func bare(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
