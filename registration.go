@@ -271,21 +271,22 @@ func (e *entry) Claim() bool { return e.used.CompareAndSwap(false, true) && e.un
 // Claimed reports whether somebody has taken it.
 func (e *entry) Claimed() bool { return e.used.Load() }
 
-// Observed reports which observers of deliveries there are.
-func (e *entry) Observed() (begin, end bool) {
+// Began tells the observers of deliveries that one begins.
+func (e *entry) Began(ctx context.Context) (_ context.Context, ended any, observed bool) {
 	all := e.st.all.Load()
-	return len(all.at[delivering]) > 0, all.ends
-}
-
-// Began tells them that a call begins.
-func (e *entry) Began(ctx context.Context) (context.Context, any) {
-	all := e.st.all.Load()
-	return all.listenerBegin(ctx, e.st, e.info()), all
+	if len(all.at[delivering]) == 0 {
+		return ctx, nil, false
+	}
+	ctx = all.listenerBegin(ctx, e.st, e.info())
+	if !all.ends {
+		return ctx, nil, true
+	}
+	return ctx, all, true
 }
 
 // Ended tells them that it has ended.
-func (e *entry) Ended(ctx context.Context, began any, took time.Duration, err error) {
-	began.(*staged).listenerEnd(ctx, e.st, e.info(), took, err)
+func (e *entry) Ended(ctx context.Context, ended any, took time.Duration, err error) {
+	ended.(*staged).listenerEnd(ctx, e.st, e.info(), took, err)
 }
 
 // Dropped tells the observers of drops.

@@ -33,7 +33,7 @@ type settings struct {
 	all     atomic.Pointer[staged] // the signal's observers and those of its bus; written by watch
 
 	engines atomic.Pointer[[]*engine.Engine] // async signals: set once, at first use
-	chain   chain.Signal                     // sync signals
+	chain   *chain.Signal                    // sync signals; read only
 
 	first   atomic.Pointer[source.Callers] // where the first listener was registered
 	infoPtr atomic.Pointer[SignalInfo]     // made when first asked for after first is known
@@ -52,9 +52,11 @@ func newSettings(kind Kind, ops listen.Typer, opts []Option) *settings {
 	c := configure(kind, payload, opts)
 	st := &settings{config: c, kind: kind, ops: ops, payload: payload, of: of, id: lastID.Add(1), own: newStaged(c.observers)}
 	st.onBus.Store(c.bus != nil)
-	st.chain.Signal, st.chain.SlowAfter = st, c.slowAfter
-	if st.counts() && kind == KindSync {
-		st.chain.Emitted, st.chain.Delivered = tally.NewCounter(), tally.NewCounter()
+	if kind == KindSync {
+		st.chain = &chain.Signal{Signal: st, SlowAfter: c.slowAfter}
+		if st.counts() {
+			st.chain.Emitted, st.chain.Delivered = tally.NewCounter(), tally.NewCounter()
+		}
 	}
 	st.watch(nil, false)
 	return st
@@ -99,7 +101,9 @@ func (st *settings) watch(shared *staged, tapped bool) {
 		watched = watched || tapped || len(all.at[delivering]) > 0
 	}
 	st.watched.Store(watched)
-	st.chain.Watched.Store(watched)
+	if st.chain != nil {
+		st.chain.Watched.Store(watched)
+	}
 	st.tellEngines(all)
 }
 

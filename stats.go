@@ -109,9 +109,11 @@ func durations(h *tally.Histogram) (d Durations) {
 func (b *base) stats(st *settings, s *SignalStats) {
 	*s = SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
-		Emissions: st.chain.Emitted.Read(), Deliveries: st.chain.Delivered.Read(),
 		Failures: st.failed.Load(), Panics: st.panics.Load(),
 		Refusals: st.refused.Load(),
+	}
+	if st.chain != nil {
+		s.Emissions, s.Deliveries = st.chain.Emitted.Read(), st.chain.Delivered.Read()
 	}
 	for r := range b.list.Load().All {
 		s.Listeners = append(s.Listeners, entryOf(r.Member).stats())

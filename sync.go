@@ -47,7 +47,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	case l.Only == nil:
 		if l.Fast {
 			chain.EmitAll(l, ctx, payload)
-		} else if l.Single == nil || !chain.EmitOne(&s.b.conf.Load().chain, l, ctx, payload) {
+		} else if l.Single == nil || !chain.EmitOne(s.b.conf.Load().chain, l, ctx, payload) {
 			s.emitOther(ctx, payload, l)
 		}
 		return
@@ -78,11 +78,11 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 		k := tally.Here()
 		if n := st.chain.Emitted.At(k); !tally.Sampled(n.Load()) {
 			n.Add(1)
-			chain.EmitCounted(&st.chain, l, ctx, payload, k)
+			chain.EmitCounted(st.chain, l, ctx, payload, k)
 			return
 		}
 	}
-	_ = chain.Slow(&st.chain, chain.Emit, l, ctx, payload)
+	_ = chain.Slow(st.chain, chain.Emit, l, ctx, payload)
 }
 
 // TryEmit calls the listeners in order and stops at the first failure, which
@@ -100,7 +100,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 		ctx = context.Background()
 	}
 	if !l.Fast {
-		return chain.Slow(&s.b.conf.Load().chain, chain.TryEmit, l, ctx, payload)
+		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, l, ctx, payload)
 	}
 	ran, err, ended := chain.Try(l, ctx, payload)
 	switch {
@@ -121,7 +121,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 		s.b.touch()
 		return nil
 	}
-	return chain.Slow(&s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
+	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number

@@ -17,11 +17,9 @@ import (
 // told is a signal and a listener that only count what they are told.
 type told struct {
 	failures, drops atomic.Int32
-	observed        bool
 }
 
 func (s *told) Name() string                                       { return "test" }
-func (s *told) Began(ctx context.Context) (context.Context, any)   { return ctx, s }
 func (s *told) Stopped(context.Context, int, int) error            { return nil }
 func (s *told) Unheard(context.Context, any, error)                {}
 func (s *told) Owned() bool                                        { return false }
@@ -37,12 +35,16 @@ func (s *told) Claimed() bool                                      { return fals
 
 type asSignal struct{ *told }
 
+func (s asSignal) Began(ctx context.Context) (context.Context, any) { return ctx, s }
+
 func (asSignal) Observed() bool                    { return false }
 func (asSignal) Ended(context.Context, any, error) {}
 
 type asListener struct{ *told }
 
-func (l asListener) Observed() (bool, bool)                         { return l.observed, false }
+func (asListener) Began(ctx context.Context) (context.Context, any, bool) {
+	return ctx, nil, false
+}
 func (asListener) Ended(context.Context, any, time.Duration, error) {}
 
 func newTold() *told { return new(told) }

@@ -36,12 +36,10 @@ type Listener interface {
 	// Lost is the error for an emission that the listener will not get. It may
 	// be called with locks held.
 	Lost() error
-	// Observed reports which observers there are: of the beginning of a call,
-	// and of its end.
-	Observed() (begin, end bool)
-	// Began tells the observers that a call begins, and returns the context for
-	// it, and what Ended must be given.
-	Began(ctx context.Context) (context.Context, any)
+	// Began tells the observers, if there are some, that a call begins. It returns
+	// the context for the call and, if they want to be told of its end, what Ended
+	// must be given; observed reports that there are some.
+	Began(ctx context.Context) (_ context.Context, ended any, observed bool)
 	// Ended tells the same observers that it has ended.
 	Ended(ctx context.Context, began any, took time.Duration, err error)
 	// Dropped tells the observers that n emissions will not reach the listener.
@@ -154,11 +152,17 @@ func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Und
 			return nil, nil
 		}
 	}
-	begin, end := m.Of.Observed()
-	if begin || end || c.Timed {
-		return c.observed(ctx, run, gone, begin || end, end)
+	ctx, ended, observed := m.Of.Began(ctx)
+	if observed && gone() && !h.Once { // while they ran; who removed it counts on no further call
+		if ended != nil {
+			m.Of.Ended(ctx, ended, 0, m.Of.Lost())
+		}
+		return nil, nil
 	}
 	c.Called = true
+	if ended != nil || c.Timed {
+		return c.timed(ctx, run, ended)
+	}
 	undo, _, err = run(ctx, h, false)
 	return undo, err
 }
@@ -166,37 +170,23 @@ func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Und
 // Runner is Run with a payload.
 type Runner = func(ctx context.Context, h *Handler, filter bool) (undo Undo, ok bool, err error)
 
-// observed is Make for a call that is observed or timed.
-func (c *Call) observed(ctx context.Context, run Runner, gone func() bool, observers, end bool) (undo Undo, err error) {
-	h, m := c.Handler, c.Member
-	var began any
-	if observers {
-		ctx, began = m.Of.Began(ctx)
-		if gone() && !h.Once { // while they ran; who removed it counts on no further call
-			m.Of.Ended(ctx, began, 0, m.Of.Lost())
-			return nil, nil
-		}
-	}
-	c.Called = true
-	if !end && !c.Timed {
-		undo, _, err = run(ctx, h, false)
-		return undo, err
-	}
+// timed makes a call whose end somebody wants to know.
+func (c *Call) timed(ctx context.Context, run Runner, ended any) (undo Undo, err error) {
 	start := tally.Clock()
 	returned := false
 	defer func() {
 		took := tally.Clock() - start
-		if c.Timed && m.Timing != nil {
-			m.Timing.Add(took)
+		if c.Timed && c.Member.Timing != nil {
+			c.Member.Timing.Add(took)
 		}
-		if end {
+		if ended != nil {
 			if !returned {
 				err = ErrGoexit
 			}
-			m.Of.Ended(ctx, began, took, err)
+			c.Member.Of.Ended(ctx, ended, took, err)
 		}
 	}()
-	undo, _, err = run(ctx, h, false)
+	undo, _, err = run(ctx, c.Handler, false)
 	returned = true
 	return undo, err
 }

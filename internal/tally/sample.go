@@ -14,12 +14,13 @@ func NextSample(n uint64) uint64 {
 	return sampled(block + 1)
 }
 
-// sampled returns which call of a block of SampleEvery is timed: the places are
-// those of a Weyl sequence with the golden ratio, which come evenly and repeat
-// at no period.
-func sampled(block uint64) uint64 {
-	return block*SampleEvery + block*0x9E3779B97F4A7C15>>58
-}
+// sampled returns which call of a block of SampleEvery is timed.
+func sampled(block uint64) uint64 { return block*SampleEvery + offset(block) }
+
+// offset returns the place of the timed call in a block: the places are those of
+// a Weyl sequence with the golden ratio, which come evenly and repeat at no
+// period.
+func offset(block uint64) uint64 { return block * 0x9E3779B97F4A7C15 >> 58 }
 
 // Sampled reports whether call n is timed.
-func Sampled(n uint64) bool { return sampled(n/SampleEvery) == n }
+func Sampled(n uint64) bool { return offset(n/SampleEvery) == n%SampleEvery }
