@@ -102,6 +102,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	e := &entry{b: r.b, st: st, fn: *(*uintptr)(fn), scope: c.scope}
 	e.Member = listen.Member{Of: e, Key: c.key, Priority: c.priority}
 	h.Of = e
+	h.Sealed()
 	e.sub = Subscription{reg: e, key: c.key}
 	e.pcs.Here(2)
 	if st.counts() {

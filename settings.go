@@ -103,6 +103,7 @@ func (st *settings) watch(shared *staged, tapped bool) {
 	st.watched.Store(watched)
 	if st.chain != nil {
 		st.chain.Watched.Store(watched)
+		st.chain.ObservedCalls.Store(len(all.at[delivering]) > 0)
 	}
 	st.tellEngines(all)
 }

@@ -127,7 +127,7 @@ func (m member) tap(t *tap) tapped {
 	e := &entry{b: m.b, st: m.st, fn: t.entry}
 	e.Member = listen.Member{Of: e}
 	e.sub.reg = e
-	h := &listen.Handler{Of: e, Boxed: fn}
+	h := (&listen.Handler{Of: e, Boxed: fn}).Sealed()
 	for _, g := range m.engines() {
 		r := g.NewReader(engine.ReaderConfig{Member: &e.Member, Handler: h, Hidden: true})
 		e.readers = append(e.readers, r)

@@ -24,8 +24,9 @@ type Signal struct {
 	Delivered *tally.Counter // calls, or nil
 	SlowAfter time.Duration  // or 0
 
-	// Watched is set while somebody observes or taps emissions or deliveries.
-	Watched atomic.Bool
+	// Watched is set while somebody observes or taps emissions or deliveries,
+	// ObservedCalls while somebody observes deliveries.
+	Watched, ObservedCalls atomic.Bool
 
 	// Taps see every emission before the listeners do. The slice is replaced,
 	// never written to.

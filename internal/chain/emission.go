@@ -89,17 +89,22 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 	if x.slow != nil {
 		x.s.watch.next(x.slow, r.Member)
 	}
+	if !x.timed && !r.Handler.Special() && !x.s.ObservedCalls.Load() {
+		_, _, err := p.run(x.ctx, r.Handler, false)
+		if r.Delivered != nil {
+			r.Delivered.At(x.k).Add(1)
+			x.calls++
+		}
+		return nil, err
+	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
-	undo, err := c.Make(x.ctx, p.run, never)
+	undo, err := c.Make(x.ctx, p.run, nil) // nil: an emission under way may still call one that was removed
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)
 		x.calls++
 	}
 	return undo, err
 }
-
-// never: an emission under way may still call a listener that was removed.
-func never() bool { return false }
 
 // emit calls all, and reports each failure to the handler.
 func (x *emission) emit(p payloadOf) {
@@ -109,7 +114,11 @@ func (x *emission) emit(p payloadOf) {
 		if !returned { // a listener called runtime.Goexit
 			errs = append(errs, listen.ErrGoexit)
 		}
-		x.end(errors.Join(errs...))
+		var err error
+		if errs != nil {
+			err = errors.Join(errs...)
+		}
+		x.end(err)
 	}()
 	for _, b := range x.l.Blocks {
 		for i := range b.Rows {

@@ -3,6 +3,7 @@ package chain
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -19,26 +20,52 @@ import (
 // A timer is made anew each time: one that was made in a bubble of
 // testing/synctest must not be touched from outside.
 type watch struct {
-	mu    sync.Mutex
-	first *flight       // emissions under way; under mu, as is the rest
-	free  *flight       // for the next ones
-	kept  int           // how many of those
-	armed bool          // a timer will look
-	due   time.Duration // when
+	alone flight       // the first of the emissions under way: most often the only one
+	due   atomic.Int64 // when the timer will look, by tally.Clock; 0: there is none
+
+	mu    sync.Mutex // over the rest, and over making a timer
+	first *flight    // the other emissions under way
+	free  *flight    // for the next ones
+	kept  int        // how many of those
 }
 
-// flight is one emission under way.
+// flight is one emission under way. It is written by the emission and read by
+// the timer. The timer may see the listener of one call with the time of the
+// next one; then that one is not late yet.
 type flight struct {
-	before, after *flight // neighbours in watch.first; after also in watch.free
-	member        *listen.Member
-	begun         time.Duration // when the call of member began
-	said          bool          // it has been warned of
+	taken         atomic.Bool
+	member        atomic.Pointer[listen.Member]
+	begun         atomic.Int64 // when the call of member began
+	said          int64        // the begun of which it has been warned; only the timer uses it
+	before, after *flight      // neighbours in watch.first; after also in watch.free; under mu
 }
 
 const keepFlights = 16
 
-// enter notes that an emission begins, with the call of m.
+// enter notes that an emission begins, with the call of m. It must be ended by
+// leave.
 func (w *watch) enter(slowAfter time.Duration, m *listen.Member) *flight {
+	f := &w.alone
+	if !f.taken.CompareAndSwap(false, true) {
+		f = w.another()
+	}
+	now := int64(tally.Clock())
+	f.begun.Store(now)
+	f.member.Store(m)
+	// The emission is noted before due is read, and the timer sets due to 0 before
+	// it looks for emissions: one of the two sees the other. One that was made in
+	// a bubble which is gone, or outside of this one, is as good as none: the clock
+	// tells.
+	if due := w.due.Load(); due == 0 || now > due+int64(slowAfter) || due > now+int64(slowAfter) {
+		w.mu.Lock()
+		w.arm(now, int64(slowAfter), slowAfter)
+		w.mu.Unlock()
+	}
+	return f
+}
+
+// another returns a flight beside the one that is taken.
+func (w *watch) another() *flight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := w.free
@@ -48,31 +75,30 @@ func (w *watch) enter(slowAfter time.Duration, m *listen.Member) *flight {
 		w.free = f.after
 		w.kept--
 	}
-	*f = flight{after: w.first, member: m, begun: tally.Clock()}
+	f.after = w.first
 	if w.first != nil {
 		w.first.before = f
 	}
 	w.first = f
-	// One that was armed in a bubble which is gone, or outside of this one, is
-	// as good as none: the clock tells.
-	if !w.armed || f.begun > w.due+slowAfter || w.due > f.begun+slowAfter {
-		w.arm(slowAfter, f.begun, slowAfter)
-	}
 	return f
 }
 
 // next notes that the call of m begins.
 func (w *watch) next(f *flight, m *listen.Member) {
-	if f.member == m { // the first one
+	if f.member.Load() == m { // the first one
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f.member, f.begun, f.said = m, tally.Clock(), false
+	f.begun.Store(int64(tally.Clock()))
+	f.member.Store(m)
 }
 
 // leave notes that the emission has ended.
 func (w *watch) leave(f *flight) {
+	f.member.Store(nil)
+	if f == &w.alone {
+		f.taken.Store(false)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if f.before != nil {
@@ -83,7 +109,7 @@ func (w *watch) leave(f *flight) {
 	if f.after != nil {
 		f.after.before = f.before
 	}
-	*f = flight{} // it keeps nothing alive
+	f.before, f.after = nil, nil
 	if w.kept < keepFlights {
 		f.after, w.free = w.free, f
 		w.kept++
@@ -91,10 +117,14 @@ func (w *watch) leave(f *flight) {
 }
 
 // arm makes a timer. It must be called with w.mu held.
-func (w *watch) arm(in, now, slowAfter time.Duration) {
-	w.armed, w.due = true, now+in
+func (w *watch) arm(now, in int64, slowAfter time.Duration) {
+	due := now + in
+	if due == 0 { // which means that there is none
+		due = 1
+	}
+	w.due.Store(due)
 	weakly := weak.Make(w) // it keeps no signal alive that was dropped
-	time.AfterFunc(in, func() {
+	time.AfterFunc(time.Duration(in), func() {
 		if w := weakly.Value(); w != nil {
 			w.look(slowAfter)
 		}
@@ -110,22 +140,33 @@ func (w *watch) look(slowAfter time.Duration) {
 	}
 	var warnings []warning
 	w.mu.Lock()
-	now, in := tally.Clock(), time.Duration(math.MaxInt64)
-	for f := w.first; f != nil; f = f.after {
-		switch ran := now - f.begun; {
-		case ran < slowAfter:
-			in = min(in, slowAfter-ran)
-		case !f.said:
-			f.said = true
-			warnings = append(warnings, warning{f.member, ran})
+	w.due.Store(0)
+	now, in := int64(tally.Clock()), int64(math.MaxInt64)
+	see := func(f *flight) {
+		m, begun := f.member.Load(), f.begun.Load()
+		if m == nil || f.member.Load() != m {
+			if f.taken.Load() || f != &w.alone {
+				in = min(in, int64(slowAfter)) // between two calls
+			}
+			return
+		}
+		switch ran := now - begun; {
+		case ran < int64(slowAfter):
+			in = min(in, int64(slowAfter)-ran)
+		case f.said != begun:
+			f.said = begun
+			warnings = append(warnings, warning{m, time.Duration(ran)})
 			fallthrough
 		default:
-			in = min(in, slowAfter) // the next call of that emission
+			in = min(in, int64(slowAfter)) // the next call of that emission
 		}
 	}
-	w.armed = false
-	if w.first != nil {
-		w.arm(in, now, slowAfter)
+	see(&w.alone)
+	for f := w.first; f != nil; f = f.after {
+		see(f)
+	}
+	if in < math.MaxInt64 && w.due.Load() == 0 {
+		w.arm(now, in, slowAfter)
 	}
 	w.mu.Unlock()
 	for _, x := range warnings {

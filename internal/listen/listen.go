@@ -100,12 +100,18 @@ type Handler struct {
 	Once    bool
 
 	Of Listener
+
+	special bool
+}
+
+// Sealed notes what the handler is, once all else is known, and returns it.
+func (h *Handler) Sealed() *Handler {
+	h.special = h.Step != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once
+	return h
 }
 
 // Special reports whether the handler needs more than a bare call.
-func (h *Handler) Special() bool {
-	return h.Step != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once
-}
+func (h *Handler) Special() bool { return h.special }
 
 // Ended reports whether a context of Until has.
 func (h *Handler) Ended() bool {
@@ -138,8 +144,9 @@ type Call struct {
 
 // Make makes the call, unless the options turn the payload away or the listener
 // has been removed. run knows the payload: it asks the filters, or calls the
-// listener. gone reports that the listener has been removed; it is asked last,
-// behind filters and observers, which may take their time. Neither is kept.
+// listener. gone, unless it is nil, reports that the listener has been removed; it is
+// asked last, behind filters and observers, which may take their time. Neither is
+// kept.
 // With an error and without Called a filter has failed, or Goexit is on its
 // way.
 func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Undo, err error) {
@@ -148,12 +155,12 @@ func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Und
 		if _, ok, err := run(ctx, h, true); !ok || err != nil {
 			return nil, err
 		}
-		if gone() || h.Once && !m.Of.Claim() {
+		if gone != nil && gone() || h.Once && !m.Of.Claim() {
 			return nil, nil
 		}
 	}
 	ctx, ended, observed := m.Of.Began(ctx)
-	if observed && gone() && !h.Once { // while they ran; who removed it counts on no further call
+	if observed && gone != nil && gone() && !h.Once { // while they ran; who removed it counts on no further call
 		if ended != nil {
 			m.Of.Ended(ctx, ended, 0, m.Of.Lost())
 		}

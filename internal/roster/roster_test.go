@@ -31,7 +31,7 @@ func (w *writer) add(priority int, special bool) {
 	var h *listen.Handler
 	var plain unsafe.Pointer
 	if w.bare {
-		h = &listen.Handler{Once: special}
+		h = (&listen.Handler{Once: special}).Sealed()
 		if !special {
 			plain = unsafe.Pointer(&mark)
 		}
