@@ -180,6 +180,10 @@
 //   - A SyncSignal counts emissions and deliveries only on a bus, with an
 //     Observer or with [Counted]; the counters are striped.
 //   - Durations are sampled, 1 call in 64, where the signal counts.
+//   - An Observer is told of each listener that is added, and after that when it
+//     is removed; not of those it finds, of a Tap, nor of a Close. One that is
+//     told of nothing else costs emissions nothing, and makes no signal count.
+//     ListenerInfo.Stats has the figures of that registration also after removal.
 //
 // # Events
 //

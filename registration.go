@@ -36,10 +36,11 @@ type entry struct {
 	failures atomic.Uint64
 	panics   atomic.Uint64
 
-	ended   bool // unsubscribed, perhaps by its scope before it was in the list: under base.mu
-	untilMu sync.Mutex
-	stops   []func() bool // undo the context.AfterFunc of Until; under untilMu
-	gone    bool          // removed: under untilMu
+	ended     bool // unsubscribed, perhaps by its scope before it was in the list: under base.mu
+	untilMu   sync.Mutex
+	stops     []func() bool // undo the context.AfterFunc of Until; under untilMu
+	gone      bool          // removed: under untilMu
+	announced bool          // the observers have been told that it was added: under untilMu
 }
 
 func entryOf(m *listen.Member) *entry { return m.Of.(*entry) }
@@ -155,7 +156,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 			e.scope.forget(&e.sub)
 		}
 	}()
-	inList, attach := r.h, (func())(nil)
+	inList, attach, attached := r.h, (func())(nil), true
 	var plain, fails unsafe.Pointer
 	if r.bare != nil {
 		plain, fails = r.bare(r.h)
@@ -163,7 +164,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 		inList = nil // the readers hold it
 		attach = func() {
 			for _, rd := range e.readers {
-				rd.Attach(e.Priority)
+				attached = rd.Attach(e.Priority)
 			}
 		}
 	}
@@ -175,6 +176,9 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 		return n, nil, err
 	}
 	added = true
+	if attached {
+		e.announce()
+	}
 	e.watch(c.until)
 	return n, &e.sub, nil
 }
@@ -252,15 +256,42 @@ func (e *entry) watch(until []context.Context) {
 	}
 }
 
-// unwatch disarms Until.
+// announce tells the observers that the listener has been added; if it has been
+// removed meanwhile, that as well.
+func (e *entry) announce() {
+	all := e.st.all.Load()
+	if len(all.at[registering]) > 0 {
+		all.added(e.st, e.info())
+	}
+	e.untilMu.Lock()
+	e.announced = true
+	gone := e.gone
+	e.untilMu.Unlock()
+	if gone {
+		e.sayRemoved()
+	}
+}
+
+// unwatch disarms Until, and tells the observers that the listener has been
+// removed, unless announce has yet to tell them that it was added.
 func (e *entry) unwatch() {
 	e.untilMu.Lock()
 	e.gone = true
 	stops := e.stops
 	e.stops = nil
+	announced := e.announced
 	e.untilMu.Unlock()
 	for _, stop := range stops {
 		stop()
+	}
+	if announced {
+		e.sayRemoved()
+	}
+}
+
+func (e *entry) sayRemoved() {
+	if all := e.st.all.Load(); len(all.at[registering]) > 0 {
+		all.removed(e.st, e.info())
 	}
 }
 
@@ -312,6 +343,7 @@ func (e *entry) info() *ListenerInfo {
 	}
 	e.infoPtr.CompareAndSwap(nil, &ListenerInfo{
 		Signal: e.st.info(), Key: e.Key, Listener: source.FuncName(e.fn), Site: e.pcs.Site(e.fn), Priority: e.Priority,
+		of: e,
 	})
 	return e.infoPtr.Load()
 }

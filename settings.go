@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,7 +83,7 @@ func (st *settings) equip(ops engine.Payload, shards int) []*engine.Engine {
 
 // counts reports whether the signal counts emissions and deliveries.
 func (st *settings) counts() bool {
-	return st.counted || st.bus != nil || len(st.observers) > 0
+	return st.counted || st.bus != nil || slices.ContainsFunc(st.observers, func(o Observer) bool { return o.counts() })
 }
 
 // slow reports whether emissions of a sync signal must always go the slow way.

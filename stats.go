@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -27,6 +28,31 @@ type SignalStats struct {
 	Workers      int    // goroutines running listeners now
 	Closed       bool
 	Listeners    []ListenerStats // in calling order
+	// Leaving are removed listeners of an async signal with a call in flight, in
+	// registration order: what a tear-down waits for.
+	Leaving []ListenerStats
+}
+
+// String says in one line what the signal is, and has counted: figures that are
+// 0 are left out.
+func (s SignalStats) String() string {
+	text := fmt.Sprintf("%q, %s signal of %s: %d %s", s.Name, s.Kind, s.Payload, len(s.Listeners), plural(len(s.Listeners), "listener"))
+	for _, f := range []struct {
+		n    uint64
+		what string
+	}{
+		{uint64(len(s.Leaving)), "leaving"}, {s.Emissions, "emissions"}, {s.Deliveries, "deliveries"},
+		{s.Failures, "failures"}, {s.Panics, "panics"}, {s.Drops, "drops"}, {s.Refusals, "refusals"},
+		{s.OverCapacity, "over capacity"}, {uint64(max(s.Pending, 0)), "pending"}, {uint64(max(s.Workers, 0)), "workers"},
+	} {
+		if f.n > 0 {
+			text += fmt.Sprintf(", %d %s", f.n, f.what)
+		}
+	}
+	if s.Closed {
+		text += ", closed"
+	}
+	return text
 }
 
 // ListenerStats is what a signal has counted for one listener.
@@ -123,5 +149,8 @@ func (b *base) stats(st *settings, s *SignalStats) {
 		s.Pending, s.Emissions, s.Deliveries = c.Pending, c.Emissions, c.Deliveries
 		s.Drops, s.OverCapacity, s.Workers, s.Closed = c.Drops, c.OverCapacity, c.Workers, c.Closed
 		s.Refusals += c.Refusals
+		for _, m := range engine.Leaving(*gs) {
+			s.Leaving = append(s.Leaving, entryOf(m).stats())
+		}
 	}
 }

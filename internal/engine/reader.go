@@ -94,14 +94,15 @@ func (r *Reader) underway(cl *claim) uint64 {
 	return cl.from
 }
 
-// Attach puts a reader at the end of the log. On a closed one it does nothing.
-func (r *Reader) Attach(priority int) {
+// Attach puts a reader at the end of the log, and reports that. On a closed one
+// it does nothing.
+func (r *Reader) Attach(priority int) bool {
 	g := r.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		r.h = nil // never called
-		return
+		return false
 	}
 	r.attached = true
 	if r.conc == 1 {
@@ -124,6 +125,7 @@ func (r *Reader) Attach(priority int) {
 	}
 	g.join(r, priority)
 	g.enlist(r)
+	return true
 }
 
 // Detach takes a reader off the log: no further call of it starts, and what is
