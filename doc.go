@@ -77,6 +77,13 @@
 //   - AsyncSignal: a failure goes to the failure handler; EmitWait returns it as
 //     well.
 //   - A panic is a failure: a [*PanicError] with the stack. The worker goes on.
+//   - A [Veto] is an expected no, and no failure: TryEmit stops, undoes and
+//     returns it, TryEmitAll and EmitWait return it, it is counted as a veto and
+//     goes to no handler. An error is a veto if all that are joined in it are. A
+//     panic with one is a panic; an Undo that fails makes it a failure.
+//   - A listener that returns [SkipRest] has not failed. On a SyncSignal those
+//     behind it are not called, nothing is undone, and TryEmit returns nil; on an
+//     AsyncSignal it is as nil.
 //   - runtime.Goexit in a listener of a SyncSignal is not stopped, and ends the
 //     goroutine that emits; TryEmit runs the undos while unwinding. On an
 //     AsyncSignal it is a failure with [ErrGoexit], and the worker is replaced.

@@ -20,13 +20,13 @@ type Observer struct {
 	// goes on to the listeners. Nil stands for ctx itself.
 	EmitBegin func(ctx context.Context, s *SignalInfo) context.Context
 	// EmitEnd is called when Emit is about to return: sync with the failures
-	// joined, async with the reason for a refusal.
+	// and vetoes joined, async with the reason for a refusal.
 	EmitEnd func(ctx context.Context, s *SignalInfo, err error)
 	// ListenerBegin is called before a listener; the context that it returns
 	// goes to that call. Nil stands for ctx itself.
 	ListenerBegin func(ctx context.Context, l *ListenerInfo) context.Context
 	// ListenerEnd is called after a listener: how long it took, and its
-	// failure or nil.
+	// failure or veto, or nil.
 	ListenerEnd func(ctx context.Context, l *ListenerInfo, took time.Duration, err error)
 	// Drop is called when n accepted emissions will not reach a listener.
 	Drop func(l *ListenerInfo, n int)

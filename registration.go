@@ -35,6 +35,7 @@ type entry struct {
 	used     atomic.Bool                  // Once: somebody has claimed the one call
 	failures atomic.Uint64
 	panics   atomic.Uint64
+	vetoes   atomic.Uint64
 
 	ended     bool // unsubscribed, perhaps by its scope before it was in the list: under base.mu
 	untilMu   sync.Mutex

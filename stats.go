@@ -21,6 +21,7 @@ type SignalStats struct {
 	Deliveries   uint64 // calls of listeners that have come to an end
 	Failures     uint64 // failed deliveries, panics among them
 	Panics       uint64
+	Vetoes       uint64 // deliveries that ended in a Veto: no failures
 	Drops        uint64 // deliveries that were dropped
 	Refusals     uint64 // emissions that were not accepted
 	OverCapacity uint64 // emissions accepted above Capacity, inside listeners
@@ -42,7 +43,7 @@ func (s SignalStats) String() string {
 		what string
 	}{
 		{uint64(len(s.Leaving)), "leaving"}, {s.Emissions, "emissions"}, {s.Deliveries, "deliveries"},
-		{s.Failures, "failures"}, {s.Panics, "panics"}, {s.Drops, "drops"}, {s.Refusals, "refusals"},
+		{s.Failures, "failures"}, {s.Panics, "panics"}, {s.Vetoes, "vetoes"}, {s.Drops, "drops"}, {s.Refusals, "refusals"},
 		{s.OverCapacity, "over capacity"}, {uint64(max(s.Pending, 0)), "pending"}, {uint64(max(s.Workers, 0)), "workers"},
 	} {
 		if f.n > 0 {
@@ -64,6 +65,7 @@ type ListenerStats struct {
 	Deliveries uint64 // calls that have come to an end
 	Failures   uint64 // panics among them
 	Panics     uint64
+	Vetoes     uint64 // no failures
 	Drops      uint64
 	Lag        int // pending emissions
 	InFlight   int // calls under way
@@ -112,7 +114,7 @@ func (e *entry) stats() ListenerStats {
 	info := e.info()
 	s := ListenerStats{
 		Key: e.Key, Listener: info.Listener, Site: info.Site, Priority: e.Priority,
-		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(),
+		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(), Vetoes: e.vetoes.Load(),
 		Durations: durations(e.Timing),
 	}
 	for _, r := range e.readers {
@@ -135,7 +137,7 @@ func durations(h *tally.Histogram) (d Durations) {
 func (b *base) stats(st *settings, s *SignalStats) {
 	*s = SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
-		Failures: st.failed.Load(), Panics: st.panics.Load(),
+		Failures: st.failed.Load(), Panics: st.panics.Load(), Vetoes: st.vetoed.Load(),
 		Refusals: st.refused.Load(),
 	}
 	if st.chain != nil {

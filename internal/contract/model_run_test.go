@@ -130,6 +130,10 @@ func (h *heldListener) listen(_ context.Context, w wide) error {
 	switch h.l.outcome(w.n) {
 	case "error":
 		return errors.New("boom")
+	case "veto":
+		return signals.Veto(errors.New("boom"))
+	case "skip":
+		return signals.SkipRest
 	case "panic":
 		panic("boom")
 	case "goexit":
@@ -258,6 +262,8 @@ func cause(err error) string {
 	switch {
 	case err == nil:
 		return ""
+	case signals.IsVeto(err):
+		return "veto"
 	case errors.Is(err, signals.ErrClosed):
 		return "closed"
 	case errors.Is(err, signals.ErrOverflow):
@@ -401,8 +407,8 @@ func (l *modelListener) check(st signals.ListenerStats) error {
 		lag = st.Lag
 	}
 	inFlight := len(l.calls)
-	got := fmt.Sprintln(st.Key, st.Drops, st.Failures, st.InFlight, st.Lag)
-	want := fmt.Sprintln(l.key, l.dropped, l.failed, inFlight, lag)
+	got := fmt.Sprintln(st.Key, st.Drops, st.Failures, st.Vetoes, st.InFlight, st.Lag)
+	want := fmt.Sprintln(l.key, l.dropped, l.failed, l.vetoed, inFlight, lag)
 	if got != want || !counted(st.Deliveries, l.run, inFlight > 0) {
 		return fmt.Errorf("listener %d: stats %s, %d deliveries; the model %s, %d", l.id, got, st.Deliveries, want, l.run)
 	}
