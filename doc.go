@@ -145,6 +145,9 @@
 //     pending for the listener is dropped, counted, and finished as far as Drain,
 //     EmitWait and Capacity are concerned. A call in flight completes;
 //     Subscription.Wait waits for it.
+//   - Subscription.Done is closed when the registration has ended and no call is
+//     in flight: it is removed, or its AsyncSignal has been closed and has
+//     delivered everything to it; on a SyncSignal at removal.
 //
 // # Once, Filter, Until
 //

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
-	"weak"
 
 	"example.com/signals/internal/engine"
 	"example.com/signals/internal/listen"
@@ -42,6 +40,8 @@ type entry struct {
 	stops     []func() bool // undo the context.AfterFunc of Until; under untilMu
 	gone      bool          // removed: under untilMu
 	announced bool          // the observers have been told that it was added: under untilMu
+	over      chan struct{} // Done, when somebody has asked: under untilMu
+	began     bool          // it has been in the list: under base.mu
 }
 
 func entryOf(m *listen.Member) *entry { return m.Of.(*entry) }
@@ -232,68 +232,6 @@ func (r *registration) orError(opts []ListenerOption) (*Subscription, error) {
 		return nil, err
 	}
 	return sub, nil
-}
-
-// watch arms Until, once the entry is in the list. A context that lives long
-// must not keep the signal alive: what it holds of the entry is weak.
-func (e *entry) watch(until []context.Context) {
-	for _, ctx := range until {
-		weakly := weak.Make(e)
-		stop := context.AfterFunc(ctx, func() {
-			if e := weakly.Value(); e != nil {
-				e.unsubscribe()
-			}
-		})
-		e.untilMu.Lock()
-		gone := e.gone
-		if !gone {
-			e.stops = append(e.stops, stop)
-			runtime.AddCleanup(e, func(stop func() bool) { stop() }, stop)
-		}
-		e.untilMu.Unlock()
-		if gone {
-			stop()
-		}
-	}
-}
-
-// announce tells the observers that the listener has been added; if it has been
-// removed meanwhile, that as well.
-func (e *entry) announce() {
-	all := e.st.all.Load()
-	if len(all.at[registering]) > 0 {
-		all.added(e.st, e.info())
-	}
-	e.untilMu.Lock()
-	e.announced = true
-	gone := e.gone
-	e.untilMu.Unlock()
-	if gone {
-		e.sayRemoved()
-	}
-}
-
-// unwatch disarms Until, and tells the observers that the listener has been
-// removed, unless announce has yet to tell them that it was added.
-func (e *entry) unwatch() {
-	e.untilMu.Lock()
-	e.gone = true
-	stops := e.stops
-	e.stops = nil
-	announced := e.announced
-	e.untilMu.Unlock()
-	for _, stop := range stops {
-		stop()
-	}
-	if announced {
-		e.sayRemoved()
-	}
-}
-
-func (e *entry) sayRemoved() {
-	if all := e.st.all.Load(); len(all.at[registering]) > 0 {
-		all.removed(e.st, e.info())
-	}
 }
 
 // Claim takes the one call of a Once listener, and removes it if this caller

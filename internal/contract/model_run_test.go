@@ -318,6 +318,9 @@ func (p *program) compare() error {
 			held = append(held, c.payload)
 		}
 		h.mu.Unlock()
+		if h.sub != nil && isClosed(h.sub.Done()) != p.m.ended(h.l) {
+			return fmt.Errorf("listener %d %q is done: %t; the model %t", h.l.id, h.l.key, !p.m.ended(h.l), p.m.ended(h.l))
+		}
 		for _, c := range h.l.held() {
 			calls = append(calls, c.e.payload)
 		}
@@ -357,6 +360,15 @@ func (p *program) compare() error {
 		return fmt.Errorf("keys %q; the model %q", got, keys)
 	}
 	return nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // look compares what the signal has counted.

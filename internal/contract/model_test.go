@@ -355,6 +355,11 @@ func (m *model) add(l *modelListener) bool {
 	return true
 }
 
+// ended reports whether the registration of l has ended.
+func (m *model) ended(l *modelListener) bool {
+	return len(l.calls) == 0 && (!l.listed || !l.attached || m.closed && len(l.line) == 0)
+}
+
 func (m *model) byKey(key string) *modelListener {
 	if i := slices.IndexFunc(m.list, func(l *modelListener) bool { return l.key == key }); i >= 0 {
 		return m.list[i]
