@@ -217,6 +217,8 @@
 //     listeners of its own async signals make, drains until a pass finds nothing,
 //     then closes all. ctx bounds an endless cycle, and the error names what is
 //     left. Sync signals go on working.
+//   - [Topic] and [SyncTopic] make the signal of a name, or find it. Options that
+//     contradict those in force panic, and the text names both sites.
 //   - A name that is taken panics. A closed signal leaves its bus.
 //   - A [Scope] is a group of registrations that end together.
 //

@@ -178,6 +178,17 @@ const (
 	Reject
 )
 
+// String returns the name of the policy.
+func (o Overflow) String() string {
+	switch o {
+	case Block:
+		return "Block"
+	case Reject:
+		return "Reject"
+	}
+	return fmt.Sprintf("Overflow(%d)", int(o))
+}
+
 // Capacity bounds the number of pending emissions of an async signal (of each
 // shard of a sharded one). Without it there is no bound.
 func Capacity(n int, whenFull Overflow) Option {
@@ -185,7 +196,7 @@ func Capacity(n int, whenFull Overflow) Option {
 		return wrongOption("Capacity(%d): want 1 or more", n)
 	}
 	if whenFull != Block && whenFull != Reject {
-		return wrongOption("Capacity(%d, %d): want Block or Reject", n, whenFull)
+		return wrongOption("Capacity(%d, %v): want Block or Reject", n, whenFull)
 	}
 	return func(c *config) { c.capacity, c.overflow, c.asyncOnly = n, whenFull, "Capacity" }
 }
