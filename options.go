@@ -196,7 +196,7 @@ func Capacity(n int, whenFull Overflow) Option {
 		return wrongOption("Capacity(%d): want 1 or more", n)
 	}
 	if whenFull != Block && whenFull != Reject {
-		return wrongOption("Capacity(%d, %v): want Block or Reject", n, whenFull)
+		return wrongOption("Capacity(%d, %d): want Block or Reject", n, whenFull)
 	}
 	return func(c *config) { c.capacity, c.overflow, c.asyncOnly = n, whenFull, "Capacity" }
 }

@@ -70,7 +70,7 @@ func TestOptionsThatContradictThoseInForcePanic(t *testing.T) {
 		}
 		mustPanic(t, func() { signals.Topic[int](bus, "orders", o) }, texts...)
 	}
-	mustPanic(t, func() { signals.Topic[int](bus, "bare", made...) }, "Capacity(2, Reject) where there is none", "MaxWorkers(3) where there is none", "Growth")
+	mustPanic(t, func() { signals.Topic[int](bus, "bare", made[:7]...) }, "Capacity(2, Reject) where there is none", "MaxWorkers(3) where there is none", "Growth")
 	if len(bus.Signals()) != 2 {
 		t.Error(fmt.Sprint(bus.Signals()))
 	}
