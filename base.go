@@ -129,6 +129,7 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 	e.st.sited(&e.pcs)
 	b.seq++
 	e.Seq = b.seq
+	e.began = true
 	if attach != nil {
 		attach() // from here on it may be called
 	}

@@ -12,13 +12,12 @@ import (
 
 	"example.com/signals/internal/engine"
 	"example.com/signals/internal/inside"
-	"example.com/signals/internal/listen"
 )
 
 // Bus holds signals by name: packages that know only the name and the payload
 // type meet on it, and it observes, drains and closes its signals together.
-// Signals of every kind can be on it: Topic makes async ones, OnBus puts any
-// signal on it. The zero value is ready; it must not be copied.
+// Signals of every kind can be on it: Topic makes async ones, SyncTopic sync
+// ones, OnBus puts any signal on it. The zero value is ready; it must not be copied.
 type Bus struct {
 	defaults  []Option // read only
 	mu        sync.Mutex
@@ -69,69 +68,6 @@ func NewBus(defaults ...Option) *Bus {
 	return &Bus{defaults: slices.Clone(defaults)}
 }
 
-// Topic returns the async signal of that name, which it makes if there is
-// none; opts are for making it. It panics if the name belongs to a signal of
-// another payload type or kind. On a closed bus the signal is closed.
-func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
-	if b == nil {
-		panic(fmt.Sprintf("signals: Topic %q: the bus is nil", name))
-	}
-	return (*AsyncSignal[T])(b.topic(name, (*listen.Type[T])(nil), opts, func(st *settings) member {
-		s := new(AsyncSignal[T])
-		s.first.Store(s.b.equip(st, (*engine.Typed[T])(nil), 1)[0])
-		return member{st, &s.b, unsafe.Pointer(s)}
-	}))
-}
-
-// topic is Topic: it returns the signal of that name, which build makes if
-// there is none.
-func (b *Bus) topic(name string, ops listen.Typer, opts []Option, build func(*settings) member) unsafe.Pointer {
-	of := engine.TypeOf(ops)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if at := b.byName[name]; at != nil {
-		m := at.Value.(member)
-		if m.st.kind != KindAsync || m.st.of != of {
-			panic(fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has %s %s signal of %s by that name",
-				name, of, article(string(m.st.kind)), m.st.kind, m.st.payload))
-		}
-		return m.self
-	}
-	st := newSettings(KindAsync, ops, append(slices.Clone(opts), Name(name), OnBus(b))).made()
-	m := build(st)
-	b.joinLocked(m)
-	return m.self
-}
-
-// Lookup returns the signal of that name, of whatever kind, if there is one
-// with that payload type.
-func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
-	kind, self := b.lookup(name, (*listen.Type[T])(nil))
-	switch kind {
-	case KindSync:
-		return (*SyncSignal[T])(self), true
-	case KindAsync:
-		return (*AsyncSignal[T])(self), true
-	case KindSharded:
-		return (*ShardedSignal[T])(self), true
-	}
-	return nil, false
-}
-
-// lookup returns the kind of the signal of that name and payload type, and the
-// signal.
-func (b *Bus) lookup(name string, ops listen.Typer) (Kind, unsafe.Pointer) {
-	of := engine.TypeOf(ops)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if at := b.byName[name]; at != nil {
-		if m := at.Value.(member); m.st.of == of {
-			return m.st.kind, m.self
-		}
-	}
-	return "", nil
-}
-
 // join puts a signal on the bus. A taken name panics.
 func (b *Bus) join(m member) {
 	b.mu.Lock()
@@ -149,7 +85,7 @@ func (b *Bus) joinLocked(m member) {
 		other := at.Value.(member).st
 		panic(fmt.Sprintf("signals: the bus has %s %s signal of %s named %q already", article(string(other.kind)), other.kind, other.payload, st.name))
 	}
-	if b.closed {
+	if b.closed && st.kind != KindSync { // sync signals go on working
 		st.onBus.Store(false)
 		for _, g := range m.engines() {
 			g.Close()

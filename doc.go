@@ -77,6 +77,13 @@
 //   - AsyncSignal: a failure goes to the failure handler; EmitWait returns it as
 //     well.
 //   - A panic is a failure: a [*PanicError] with the stack. The worker goes on.
+//   - A [Veto] is an expected no, and no failure: TryEmit stops, undoes and
+//     returns it, TryEmitAll and EmitWait return it, it is counted as a veto and
+//     goes to no handler. An error is a veto if all that are joined in it are. A
+//     panic with one is a panic; an Undo that fails makes it a failure.
+//   - A listener that returns [SkipRest] has not failed. On a SyncSignal those
+//     behind it are not called, nothing is undone, and TryEmit returns nil; on an
+//     AsyncSignal it is as nil.
 //   - runtime.Goexit in a listener of a SyncSignal is not stopped, and ends the
 //     goroutine that emits; TryEmit runs the undos while unwinding. On an
 //     AsyncSignal it is a failure with [ErrGoexit], and the worker is replaced.
@@ -138,6 +145,9 @@
 //     pending for the listener is dropped, counted, and finished as far as Drain,
 //     EmitWait and Capacity are concerned. A call in flight completes;
 //     Subscription.Wait waits for it.
+//   - Subscription.Done is closed when the registration has ended and no call is
+//     in flight: it is removed, or its AsyncSignal has been closed and has
+//     delivered everything to it; on a SyncSignal at removal.
 //
 // # Once, Filter, Until
 //
@@ -180,6 +190,10 @@
 //   - A SyncSignal counts emissions and deliveries only on a bus, with an
 //     Observer or with [Counted]; the counters are striped.
 //   - Durations are sampled, 1 call in 64, where the signal counts.
+//   - An Observer is told of each listener that is added, and after that when it
+//     is removed; not of those it finds, of a Tap, nor of a Close. One that is
+//     told of nothing else costs emissions nothing, and makes no signal count.
+//     ListenerInfo.Stats has the figures of that registration also after removal.
 //
 // # Events
 //
@@ -203,6 +217,8 @@
 //     listeners of its own async signals make, drains until a pass finds nothing,
 //     then closes all. ctx bounds an endless cycle, and the error names what is
 //     left. Sync signals go on working.
+//   - [Topic] and [SyncTopic] make the signal of a name, or find it. Options that
+//     contradict those in force panic, and the text names both sites.
 //   - A name that is taken panics. A closed signal leaves its bus.
 //   - A [Scope] is a group of registrations that end together.
 //

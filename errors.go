@@ -50,7 +50,11 @@ func (e *ListenerError) Error() string {
 	if e.Key != "" {
 		who = strconv.Quote(e.Key)
 	}
-	return fmt.Sprintf("signals: listener%s %s of %q failed: %s", index, who, e.Signal, textOf(e.Err))
+	did := "failed"
+	if IsVeto(e.Err) {
+		did = "vetoed"
+	}
+	return fmt.Sprintf("signals: listener%s %s of %q %s: %s", index, who, e.Signal, did, textOf(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -115,34 +119,51 @@ func (e *entry) Lost() error {
 	return &ListenerError{Signal: i.Signal.Name, Key: e.Key, Index: -1, Listener: i.Listener, Err: fmt.Errorf("%w", ErrDropped)}
 }
 
-// Returned counts a failure that the emitter gets, and names the listener.
+// Returned counts a failure, or a veto, that the emitter gets, and names the
+// listener.
 func (e *entry) Returned(ctx context.Context, payload any, err error) error {
-	e.count(err)
-	e.st.all.Load().failure(ctx, e.st, e.failure(payload, err))
+	switch {
+	case e.Skips(err):
+		return nil
+	case e.count(err):
+		e.st.all.Load().failure(ctx, e.st, e.failure(payload, err))
+	}
 	return e.Named(err)
 }
 
-// Failed counts a failure and hands it to the failure handler.
+// Failed counts a failure and hands it to the failure handler; a veto is only
+// counted.
 func (e *entry) Failed(ctx context.Context, payload any, err error) {
-	e.count(err)
+	if !e.count(err) {
+		return
+	}
 	f := e.failure(payload, err)
 	e.st.all.Load().failure(ctx, e.st, f)
 	e.st.hand(ctx, f)
 }
 
-// Unheard hands the failure handler a failure that has been counted.
+// Unheard hands the failure handler a failure that has been counted. Nobody
+// needs to hear of a veto.
 func (e *entry) Unheard(ctx context.Context, payload any, err error) {
-	e.st.hand(ctx, e.failure(payload, err))
+	if !IsVeto(err) {
+		e.st.hand(ctx, e.failure(payload, err))
+	}
 }
 
-// count counts a failure.
-func (e *entry) count(err error) {
+// count counts a failure, or a veto, and reports whether it was a failure.
+func (e *entry) count(err error) bool {
+	if IsVeto(err) {
+		e.st.vetoed.Add(1)
+		e.vetoes.Add(1)
+		return false
+	}
 	e.st.failed.Add(1)
 	e.failures.Add(1)
 	if panicked(err) {
 		e.st.panics.Add(1)
 		e.panics.Add(1)
 	}
+	return true
 }
 
 // panicked reports whether err is a panic of the listener itself, rather than

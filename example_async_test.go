@@ -354,3 +354,20 @@ func ExampleNewSharded() {
 	// Output:
 	// [1 2 3] [-1 -2 -3]
 }
+
+// Done tells when a registration has ended, by whatever means.
+func ExampleSubscription_Done() {
+	ctx, stop := context.WithCancel(context.Background())
+	// region done
+	ticks := signals.New[int]()
+	plugin := ticks.Subscribe(func(context.Context, int) error { return nil },
+		signals.Key("plugin"), signals.Until(ctx))
+
+	stop() // or Unsubscribe, RemoveListener, Reset, a Scope, Once, Close
+	<-plugin.Done()
+	fmt.Println("the plugin is gone:", !ticks.HasKey("plugin"))
+	// endregion
+
+	// Output:
+	// the plugin is gone: true
+}

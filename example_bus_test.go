@@ -255,3 +255,21 @@ func ExampleBus_Observe() {
 	// Output:
 	// payments ledger <nil>
 }
+
+// Packages that know only the name meet on a sync signal, whoever comes first.
+func ExampleSyncTopic() {
+	ctx := context.Background()
+	// region synctopic
+	bus := signals.NewBus()
+	signals.SyncTopic[int](bus, "order.placed").Subscribe(func(_ context.Context, cents int) error {
+		if cents <= 0 {
+			return errors.New("nothing to pay")
+		}
+		return nil
+	}, signals.Key("check"))
+	fmt.Println(signals.SyncTopic[int](bus, "order.placed").TryEmit(ctx, 0))
+	// endregion
+
+	// Output:
+	// signals: listener 0 "check" of "order.placed" failed: nothing to pay
+}

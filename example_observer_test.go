@@ -40,6 +40,31 @@ func ExampleObserver() {
 	// end placed signals: listener 1 "payment" of "placed" failed: declined
 }
 
+// An observer can follow who listens, and what each listener has done in all.
+func ExampleObserver_registrations() {
+	ctx := context.Background()
+	// region registrations
+	bus := signals.NewBus()
+	bus.Observe(signals.Observer{
+		ListenerAdded: func(l *signals.ListenerInfo) { fmt.Println(l.Signal.Name, "has", l.Key) },
+		ListenerRemoved: func(l *signals.ListenerInfo) {
+			fmt.Println(l.Signal.Name, "had", l.Key, "for", l.Stats().Deliveries, "emissions")
+		},
+	})
+	saved := signals.NewSync[string](signals.Name("saved"), signals.OnBus(bus))
+	saved.Subscribe(func(context.Context, string) error { return nil }, signals.Key("plugin"))
+	saved.Emit(ctx, "a.txt")
+	saved.Emit(ctx, "b.txt")
+	fmt.Println(saved.Stats())
+	saved.RemoveListener("plugin")
+	// endregion
+
+	// Output:
+	// saved has plugin
+	// "saved", sync signal of string: 1 listener, 2 emissions, 2 deliveries
+	// saved had plugin for 2 emissions
+}
+
 // Failures of all kinds come to one handler. Without one they are logged.
 func ExampleOnFailure() {
 	ctx := context.Background()

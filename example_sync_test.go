@@ -295,3 +295,55 @@ func ExampleGrowth() {
 	// room for 8 is used up
 	// 10 listeners
 }
+
+// A declined card is no defect: whoever is on call need not be woken.
+func ExampleVeto() {
+	ctx := context.Background()
+	// region veto
+	errDeclined := errors.New("card declined")
+	placed := signals.NewSync[int](signals.Name("order.placed"))
+	placed.Step(func(_ context.Context, cents int) (signals.Undo, error) {
+		return func(context.Context) error { fmt.Println("stock released"); return nil }, nil
+	}, signals.Key("stock"))
+	placed.Subscribe(func(_ context.Context, cents int) error {
+		if cents > 10_000 {
+			return signals.Veto(errDeclined)
+		}
+		return nil
+	}, signals.Key("payment"))
+
+	err := placed.TryEmit(ctx, 20_000)
+	fmt.Println(err)
+	fmt.Println(signals.IsVeto(err), errors.Is(err, errDeclined))
+	st := placed.Stats()
+	fmt.Println(st.Vetoes, "veto,", st.Failures, "failures")
+	// endregion
+
+	// Output:
+	// stock released
+	// signals: listener 1 "payment" of "order.placed" vetoed: card declined
+	// true true
+	// 1 veto, 0 failures
+}
+
+// The first handler that knows a command takes it.
+func ExampleSkipRest() {
+	ctx := context.Background()
+	// region skiprest
+	commands := signals.NewSync[string]()
+	commands.Subscribe(func(_ context.Context, command string) error {
+		if command != "help" {
+			return nil
+		}
+		fmt.Println("helping")
+		return signals.SkipRest // it is done
+	})
+	commands.AddListener(func(_ context.Context, command string) { fmt.Println("unknown:", command) })
+	commands.Emit(ctx, "help")
+	commands.Emit(ctx, "hepl")
+	// endregion
+
+	// Output:
+	// helping
+	// unknown: hepl
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +20,19 @@ type Failure struct {
 	Site     string // file:line of the listener's registration
 	Payload  any
 	Err      error // the error, a *PanicError, ErrGoexit, or the reason for the refusal
+}
+
+// String says in one line what failed and why, as an error would; the payload,
+// which may be a secret, is not in it.
+func (f Failure) String() string {
+	if f.Listener == "" {
+		return fmt.Sprintf("signals: an emission on %q was refused: %s", f.Signal, textOf(f.Err))
+	}
+	who := "(" + f.Listener + ")"
+	if f.Key != "" {
+		who = strconv.Quote(f.Key)
+	}
+	return fmt.Sprintf("signals: listener %s of %q, registered at %s, failed: %s", who, f.Signal, f.Site, textOf(f.Err))
 }
 
 func (e *entry) failure(payload any, err error) Failure {

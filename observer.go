@@ -20,13 +20,13 @@ type Observer struct {
 	// goes on to the listeners. Nil stands for ctx itself.
 	EmitBegin func(ctx context.Context, s *SignalInfo) context.Context
 	// EmitEnd is called when Emit is about to return: sync with the failures
-	// joined, async with the reason for a refusal.
+	// and vetoes joined, async with the reason for a refusal.
 	EmitEnd func(ctx context.Context, s *SignalInfo, err error)
 	// ListenerBegin is called before a listener; the context that it returns
 	// goes to that call. Nil stands for ctx itself.
 	ListenerBegin func(ctx context.Context, l *ListenerInfo) context.Context
 	// ListenerEnd is called after a listener: how long it took, and its
-	// failure or nil.
+	// failure or veto, or nil.
 	ListenerEnd func(ctx context.Context, l *ListenerInfo, took time.Duration, err error)
 	// Drop is called when n accepted emissions will not reach a listener.
 	Drop func(l *ListenerInfo, n int)
@@ -35,6 +35,24 @@ type Observer struct {
 	// observer with only Failure and Drop costs emissions nothing, and async
 	// deliveries a look at the clock for each batch.
 	Failure func(ctx context.Context, f Failure)
+	// ListenerAdded is called when a listener has been registered, on the
+	// goroutine that did so. The listener may be running already. It is not
+	// called for taps, for registrations on a closed signal, nor for listeners
+	// that are there when the observer is attached: look at Stats then.
+	ListenerAdded func(l *ListenerInfo)
+	// ListenerRemoved is called when a listener has been removed, by whatever
+	// means, on the goroutine that did so; always after ListenerAdded has
+	// returned. A call of it may still be in flight. The Close of a signal
+	// removes no listeners. An observer with only ListenerAdded and
+	// ListenerRemoved costs emissions and deliveries nothing.
+	ListenerRemoved func(l *ListenerInfo)
+}
+
+// counts reports whether a signal with that observer counts.
+func (o *Observer) counts() bool {
+	registers := o.ListenerAdded != nil || o.ListenerRemoved != nil
+	return !registers || o.EmitBegin != nil || o.EmitEnd != nil || o.ListenerBegin != nil || o.ListenerEnd != nil ||
+		o.Drop != nil || o.Failure != nil
 }
 
 // Kind says what kind of signal it is.
@@ -63,13 +81,25 @@ type SignalInfo struct {
 	Site    string // file:line that made the signal, or first registered on it
 }
 
-// ListenerInfo says which listener it is. It does not change.
+// ListenerInfo says which registration of a listener it is. It does not change.
 type ListenerInfo struct {
 	Signal   *SignalInfo
 	Key      string // or ""
 	Listener string // function, such as "shop.(*Stock).reserve"
 	Site     string // file:line of the registration
 	Priority int
+
+	of *entry
+}
+
+// Stats returns what is known of exactly this registration. It goes on working
+// after the listener has been removed: for collectors of metrics, which must not
+// lose what was counted last.
+func (l *ListenerInfo) Stats() ListenerStats {
+	if l == nil || l.of == nil {
+		return ListenerStats{}
+	}
+	return l.of.stats()
 }
 
 // stage is when observers are called. Each stage has its own list, so that an
@@ -77,9 +107,10 @@ type ListenerInfo struct {
 type stage int
 
 const (
-	emitting   stage = iota // EmitBegin, EmitEnd
-	delivering              // ListenerBegin, ListenerEnd
-	telling                 // Drop, Failure
+	emitting    stage = iota // EmitBegin, EmitEnd
+	delivering               // ListenerBegin, ListenerEnd
+	telling                  // Drop, Failure
+	registering              // ListenerAdded, ListenerRemoved
 	stages
 )
 
@@ -101,6 +132,9 @@ func newStaged(observers []Observer) *staged {
 		}
 		if o.Drop != nil || o.Failure != nil {
 			s.at[telling] = append(s.at[telling], o)
+		}
+		if o.ListenerAdded != nil || o.ListenerRemoved != nil {
+			s.at[registering] = append(s.at[registering], o)
 		}
 		s.ends = s.ends || o.ListenerEnd != nil
 	}
@@ -158,6 +192,22 @@ func (s *staged) drop(st *settings, l *ListenerInfo, n int) {
 	for i := range s.at[telling] {
 		if f := s.at[telling][i].Drop; f != nil {
 			st.guard(context.Background(), "Drop", func() { f(l, n) })
+		}
+	}
+}
+
+func (s *staged) added(st *settings, l *ListenerInfo) {
+	for i := range s.at[registering] {
+		if f := s.at[registering][i].ListenerAdded; f != nil {
+			st.guard(context.Background(), "ListenerAdded", func() { f(l) })
+		}
+	}
+}
+
+func (s *staged) removed(st *settings, l *ListenerInfo) {
+	for i := range s.at[registering] {
+		if f := s.at[registering][i].ListenerRemoved; f != nil {
+			st.guard(context.Background(), "ListenerRemoved", func() { f(l) })
 		}
 	}
 }

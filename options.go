@@ -178,6 +178,17 @@ const (
 	Reject
 )
 
+// String returns the name of the policy.
+func (o Overflow) String() string {
+	switch o {
+	case Block:
+		return "Block"
+	case Reject:
+		return "Reject"
+	}
+	return fmt.Sprintf("Overflow(%d)", int(o))
+}
+
 // Capacity bounds the number of pending emissions of an async signal (of each
 // shard of a sharded one). Without it there is no bound.
 func Capacity(n int, whenFull Overflow) Option {

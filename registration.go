@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
-	"weak"
 
 	"example.com/signals/internal/engine"
 	"example.com/signals/internal/listen"
@@ -35,11 +33,15 @@ type entry struct {
 	used     atomic.Bool                  // Once: somebody has claimed the one call
 	failures atomic.Uint64
 	panics   atomic.Uint64
+	vetoes   atomic.Uint64
 
-	ended   bool // unsubscribed, perhaps by its scope before it was in the list: under base.mu
-	untilMu sync.Mutex
-	stops   []func() bool // undo the context.AfterFunc of Until; under untilMu
-	gone    bool          // removed: under untilMu
+	ended     bool // unsubscribed, perhaps by its scope before it was in the list: under base.mu
+	untilMu   sync.Mutex
+	stops     []func() bool // undo the context.AfterFunc of Until; under untilMu
+	gone      bool          // removed: under untilMu
+	announced bool          // the observers have been told that it was added: under untilMu
+	over      chan struct{} // Done, when somebody has asked: under untilMu
+	began     bool          // it has been in the list: under base.mu
 }
 
 func entryOf(m *listen.Member) *entry { return m.Of.(*entry) }
@@ -156,7 +158,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 			e.scope.forget(&e.sub)
 		}
 	}()
-	inList, attach := r.h, (func())(nil)
+	inList, attach, attached := r.h, (func())(nil), true
 	var plain, fails unsafe.Pointer
 	if r.bare != nil {
 		plain, fails = r.bare(r.h)
@@ -164,7 +166,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 		inList = nil // the readers hold it
 		attach = func() {
 			for _, rd := range e.readers {
-				rd.Attach(e.Priority)
+				attached = rd.Attach(e.Priority)
 			}
 		}
 	}
@@ -176,6 +178,9 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 		return n, nil, err
 	}
 	added = true
+	if attached {
+		e.announce()
+	}
 	e.watch(c.until)
 	return n, &e.sub, nil
 }
@@ -230,41 +235,6 @@ func (r *registration) orError(opts []ListenerOption) (*Subscription, error) {
 	return sub, nil
 }
 
-// watch arms Until, once the entry is in the list. A context that lives long
-// must not keep the signal alive: what it holds of the entry is weak.
-func (e *entry) watch(until []context.Context) {
-	for _, ctx := range until {
-		weakly := weak.Make(e)
-		stop := context.AfterFunc(ctx, func() {
-			if e := weakly.Value(); e != nil {
-				e.unsubscribe()
-			}
-		})
-		e.untilMu.Lock()
-		gone := e.gone
-		if !gone {
-			e.stops = append(e.stops, stop)
-			runtime.AddCleanup(e, func(stop func() bool) { stop() }, stop)
-		}
-		e.untilMu.Unlock()
-		if gone {
-			stop()
-		}
-	}
-}
-
-// unwatch disarms Until.
-func (e *entry) unwatch() {
-	e.untilMu.Lock()
-	e.gone = true
-	stops := e.stops
-	e.stops = nil
-	e.untilMu.Unlock()
-	for _, stop := range stops {
-		stop()
-	}
-}
-
 // Claim takes the one call of a Once listener, and removes it if this caller
 // was the first. It and the methods below are of listen.Listener.
 func (e *entry) Claim() bool { return e.used.CompareAndSwap(false, true) && e.unsubscribe() }
@@ -313,6 +283,7 @@ func (e *entry) info() *ListenerInfo {
 	}
 	e.infoPtr.CompareAndSwap(nil, &ListenerInfo{
 		Signal: e.st.info(), Key: e.Key, Listener: source.FuncName(e.fn), Site: e.pcs.Site(e.fn), Priority: e.Priority,
+		of: e,
 	})
 	return e.infoPtr.Load()
 }

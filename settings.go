@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type settings struct {
 	infoPtr atomic.Pointer[SignalInfo]     // made when first asked for after first is known
 	failed  atomic.Uint64                  // failures, panics among them
 	panics  atomic.Uint64                  //
+	vetoed  atomic.Uint64                  // vetoes, which are no failures
 	refused atomic.Uint64                  // emissions that a wrapper turned away: Refuse
 	quiet   refusals                       // what the default handler has not logged
 }
@@ -82,7 +84,7 @@ func (st *settings) equip(ops engine.Payload, shards int) []*engine.Engine {
 
 // counts reports whether the signal counts emissions and deliveries.
 func (st *settings) counts() bool {
-	return st.counted || st.bus != nil || len(st.observers) > 0
+	return st.counted || st.bus != nil || slices.ContainsFunc(st.observers, func(o Observer) bool { return o.counts() })
 }
 
 // slow reports whether emissions of a sync signal must always go the slow way.

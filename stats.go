@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -20,6 +21,7 @@ type SignalStats struct {
 	Deliveries   uint64 // calls of listeners that have come to an end
 	Failures     uint64 // failed deliveries, panics among them
 	Panics       uint64
+	Vetoes       uint64 // deliveries that ended in a Veto: no failures
 	Drops        uint64 // deliveries that were dropped
 	Refusals     uint64 // emissions that were not accepted
 	OverCapacity uint64 // emissions accepted above Capacity, inside listeners
@@ -27,6 +29,31 @@ type SignalStats struct {
 	Workers      int    // goroutines running listeners now
 	Closed       bool
 	Listeners    []ListenerStats // in calling order
+	// Leaving are removed listeners of an async signal with a call in flight, in
+	// registration order: what a tear-down waits for.
+	Leaving []ListenerStats
+}
+
+// String says in one line what the signal is, and has counted: figures that are
+// 0 are left out.
+func (s SignalStats) String() string {
+	text := fmt.Sprintf("%q, %s signal of %s: %d %s", s.Name, s.Kind, s.Payload, len(s.Listeners), plural(len(s.Listeners), "listener"))
+	for _, f := range []struct {
+		n    uint64
+		what string
+	}{
+		{uint64(len(s.Leaving)), "leaving"}, {s.Emissions, "emissions"}, {s.Deliveries, "deliveries"},
+		{s.Failures, "failures"}, {s.Panics, "panics"}, {s.Vetoes, "vetoes"}, {s.Drops, "drops"}, {s.Refusals, "refusals"},
+		{s.OverCapacity, "over capacity"}, {uint64(max(s.Pending, 0)), "pending"}, {uint64(max(s.Workers, 0)), "workers"},
+	} {
+		if f.n > 0 {
+			text += fmt.Sprintf(", %d %s", f.n, f.what)
+		}
+	}
+	if s.Closed {
+		text += ", closed"
+	}
+	return text
 }
 
 // ListenerStats is what a signal has counted for one listener.
@@ -38,6 +65,7 @@ type ListenerStats struct {
 	Deliveries uint64 // calls that have come to an end
 	Failures   uint64 // panics among them
 	Panics     uint64
+	Vetoes     uint64 // no failures
 	Drops      uint64
 	Lag        int // pending emissions
 	InFlight   int // calls under way
@@ -86,7 +114,7 @@ func (e *entry) stats() ListenerStats {
 	info := e.info()
 	s := ListenerStats{
 		Key: e.Key, Listener: info.Listener, Site: info.Site, Priority: e.Priority,
-		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(),
+		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(), Vetoes: e.vetoes.Load(),
 		Durations: durations(e.Timing),
 	}
 	for _, r := range e.readers {
@@ -109,7 +137,7 @@ func durations(h *tally.Histogram) (d Durations) {
 func (b *base) stats(st *settings, s *SignalStats) {
 	*s = SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
-		Failures: st.failed.Load(), Panics: st.panics.Load(),
+		Failures: st.failed.Load(), Panics: st.panics.Load(), Vetoes: st.vetoed.Load(),
 		Refusals: st.refused.Load(),
 	}
 	if st.chain != nil {
@@ -123,5 +151,8 @@ func (b *base) stats(st *settings, s *SignalStats) {
 		s.Pending, s.Emissions, s.Deliveries = c.Pending, c.Emissions, c.Deliveries
 		s.Drops, s.OverCapacity, s.Workers, s.Closed = c.Drops, c.OverCapacity, c.Workers, c.Closed
 		s.Refusals += c.Refusals
+		for _, m := range engine.Leaving(*gs) {
+			s.Leaving = append(s.Leaving, entryOf(m).stats())
+		}
 	}
 }

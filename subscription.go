@@ -20,6 +20,7 @@ type registered interface {
 	wait(ctx context.Context) error
 	busy() bool // a call is in flight, of an async listener
 	stats() ListenerStats
+	done() <-chan struct{}
 }
 
 // Unsubscribe removes exactly this registration; later calls do nothing. On
@@ -43,6 +44,22 @@ func (s *Subscription) Wait(ctx context.Context) error {
 	}
 	return s.reg.wait(orBackground(ctx))
 }
+
+// Done returns a channel that is closed when the registration has ended, for
+// whatever reason, and no call of the listener is in flight: it has been removed,
+// or its async signal has been closed and everything has been delivered to it. A
+// sync listener has ended when it is removed, although an emission under way may
+// still call it. The channel of a nil *Subscription, and of a registration that
+// never began, is closed.
+func (s *Subscription) Done() <-chan struct{} {
+	if s == nil {
+		return ended
+	}
+	return s.reg.done()
+}
+
+// ended is closed.
+var ended = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // Key returns the listener's key, or "".
 func (s *Subscription) Key() string {

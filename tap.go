@@ -55,6 +55,8 @@ type tap struct {
 	calls   atomic.Uint64
 	on      map[member]tapped // the signals; under bus.mu
 	leaving []*Subscription   // ended, perhaps with a call in flight; under bus.mu
+	ended   bool              // unsubscribed; under bus.mu
+	over    chan struct{}     // Done, when somebody has asked; under bus.mu
 }
 
 // join and off must be called with bus.mu held, what off returns without it.
@@ -92,7 +94,38 @@ func (t *tap) unsubscribe() bool {
 	for m := range t.on {
 		untold = append(untold, t.off(m))
 	}
+	t.ended = true
+	if t.over != nil {
+		t.endLocked()
+	}
 	return true
+}
+
+func (t *tap) done() <-chan struct{} {
+	t.bus.mu.Lock()
+	defer t.bus.mu.Unlock()
+	if t.over == nil {
+		t.over = make(chan struct{})
+		if t.ended {
+			t.endLocked()
+		}
+	}
+	return t.over
+}
+
+// endLocked closes over when no call is in flight on any signal.
+func (t *tap) endLocked() {
+	var left atomic.Int64
+	left.Store(int64(len(t.leaving)) + 1)
+	through := func() {
+		if left.Add(-1) == 0 {
+			close(t.over)
+		}
+	}
+	for _, s := range t.leaving {
+		s.reg.(*entry).afterEnd(through)
+	}
+	through()
 }
 
 func (t *tap) wait(ctx context.Context) error {

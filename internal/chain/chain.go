@@ -40,17 +40,25 @@ type Tap = func(ctx context.Context, payload any)
 
 // goOn is GoOn after a panic.
 func goOn(s *Signal, l *roster.List, ctx context.Context, k, at int, panicked any, p payloadOf) { //nolint:revive // as EmitAll
+	if listen.Skipped(panicked) {
+		return
+	}
 	of := l.Blocks[k].Rows[at].Of
 	of.Failed(ctx, p.box(), of.Panicked(panicked))
 	for ; k < len(l.Blocks); k++ {
 		for at++; at < len(l.Blocks[k].Rows); at++ {
 			r := l.Blocks[k].Rows[at]
-			if _, _, err := p.run(ctx, r.Handler, false); err != nil {
+			_, _, err := p.run(ctx, r.Handler, false)
+			skip := err != nil && r.Of.Skips(err)
+			if err != nil && !skip {
 				r.Of.Failed(ctx, p.box(), err)
 			}
 			if l.Counts {
 				r.Delivered.Add(1)
 				s.Delivered.Add(1)
+			}
+			if skip {
+				return
 			}
 		}
 		at = -1

@@ -3,7 +3,6 @@ package chain
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"example.com/signals/internal/listen"
 	"example.com/signals/internal/roster"
@@ -38,6 +37,7 @@ type emission struct {
 	slow  *flight         // SlowAfter
 	timed bool            // the emission is one of the sample
 	calls uint64          // that have come to an end
+	skip  bool            // the last one wants those behind it not to be called
 }
 
 func (s *Signal) run(mode Mode, l *roster.List, ctx context.Context, p payloadOf) error { //nolint:revive // l is the receiver's part
@@ -95,10 +95,14 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 			r.Delivered.At(x.k).Add(1)
 			x.calls++
 		}
+		if err != nil && r.Of.Skips(err) {
+			x.skip, err = true, nil
+		}
 		return nil, err
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
 	undo, err := c.Make(x.ctx, p.run, nil) // nil: an emission under way may still call one that was removed
+	x.skip = c.Skip
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)
 		x.calls++
@@ -120,6 +124,7 @@ func (x *emission) emit(p payloadOf) {
 		}
 		x.end(err)
 	}()
+loop:
 	for _, b := range x.l.Blocks {
 		for i := range b.Rows {
 			r := &b.Rows[i]
@@ -128,6 +133,9 @@ func (x *emission) emit(p payloadOf) {
 					errs = append(errs, r.Of.Named(err))
 				}
 				r.Of.Failed(x.ctx, p.box(), err)
+			}
+			if x.skip {
+				break loop
 			}
 		}
 	}
@@ -166,6 +174,9 @@ loop:
 			if _, err := x.call(r, p); err != nil {
 				errs = append(errs, r.Of.Returned(x.ctx, p.box(), err))
 				failed = append(failed, failure{r, err})
+			}
+			if x.skip {
+				break loop
 			}
 			ran++
 		}
@@ -211,6 +222,10 @@ func (x *emission) try(p payloadOf) (err error) {
 			if undo != nil {
 				done = append(done, completed{r, undo})
 			}
+			if x.skip {
+				returned = true
+				return nil
+			}
 			ran++
 		}
 	}
@@ -248,7 +263,7 @@ func (x *emission) undo(done []completed, failed failure, why error, heard bool,
 			if uerr == nil {
 				return
 			}
-			uerr = fmt.Errorf("undo: %w", uerr)
+			uerr = &listen.UndoError{Err: uerr}
 			if !heard {
 				step.r.Of.Failed(ctx, payload, uerr)
 				return

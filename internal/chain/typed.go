@@ -29,7 +29,7 @@ func Bare[T any](h *listen.Handler) (forEmit, forTry unsafe.Pointer) {
 		f := *(*func(context.Context, T) error)(unsafe.Pointer(&h.Fails))
 		emit := func(ctx context.Context, payload T) {
 			if err := f(ctx, payload); err != nil {
-				of.Failed(ctx, payload, err)
+				listen.Failed(of, ctx, payload, err)
 			}
 		}
 		return *(*unsafe.Pointer)(unsafe.Pointer(&emit)), h.Fails

@@ -20,7 +20,7 @@ func TestTopicMakesASignalOnceAndFindsItAfterwards(t *testing.T) {
 	bus := signals.NewBus()
 	var n notes
 	signals.Topic[int](bus, "orders").AddListener(n.says("a"))
-	same := signals.Topic[int](bus, "orders", signals.Capacity(1, signals.Reject)) // options are for making it
+	same := signals.Topic[int](bus, "orders")
 	same.Emit(t.Context(), 1)
 	if err := bus.Drain(t.Context()); err != nil {
 		t.Fatal(err)

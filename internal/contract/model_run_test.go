@@ -130,6 +130,10 @@ func (h *heldListener) listen(_ context.Context, w wide) error {
 	switch h.l.outcome(w.n) {
 	case "error":
 		return errors.New("boom")
+	case "veto":
+		return signals.Veto(errors.New("boom"))
+	case "skip":
+		return signals.SkipRest
 	case "panic":
 		panic("boom")
 	case "goexit":
@@ -258,6 +262,8 @@ func cause(err error) string {
 	switch {
 	case err == nil:
 		return ""
+	case signals.IsVeto(err):
+		return "veto"
 	case errors.Is(err, signals.ErrClosed):
 		return "closed"
 	case errors.Is(err, signals.ErrOverflow):
@@ -312,6 +318,9 @@ func (p *program) compare() error {
 			held = append(held, c.payload)
 		}
 		h.mu.Unlock()
+		if h.sub != nil && isClosed(h.sub.Done()) != p.m.ended(h.l) {
+			return fmt.Errorf("listener %d %q is done: %t; the model %t", h.l.id, h.l.key, !p.m.ended(h.l), p.m.ended(h.l))
+		}
 		for _, c := range h.l.held() {
 			calls = append(calls, c.e.payload)
 		}
@@ -351,6 +360,15 @@ func (p *program) compare() error {
 		return fmt.Errorf("keys %q; the model %q", got, keys)
 	}
 	return nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // look compares what the signal has counted.
@@ -401,8 +419,8 @@ func (l *modelListener) check(st signals.ListenerStats) error {
 		lag = st.Lag
 	}
 	inFlight := len(l.calls)
-	got := fmt.Sprintln(st.Key, st.Drops, st.Failures, st.InFlight, st.Lag)
-	want := fmt.Sprintln(l.key, l.dropped, l.failed, inFlight, lag)
+	got := fmt.Sprintln(st.Key, st.Drops, st.Failures, st.Vetoes, st.InFlight, st.Lag)
+	want := fmt.Sprintln(l.key, l.dropped, l.failed, l.vetoed, inFlight, lag)
 	if got != want || !counted(st.Deliveries, l.run, inFlight > 0) {
 		return fmt.Errorf("listener %d: stats %s, %d deliveries; the model %s, %d", l.id, got, st.Deliveries, want, l.run)
 	}

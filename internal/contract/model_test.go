@@ -18,7 +18,7 @@ import (
 //  5. An emission is pending until all who got it are through, by call or by drop.
 //     When one no longer is, the queue moves up. Without listeners nothing pends.
 //  6. An error, panic or Goexit is a failure, and changes nothing else. A refused
-//     Emit is a failure too.
+//     Emit is a failure too. A veto is none, but EmitWait gets it; SkipRest is as nil.
 //  7. Drain ends when what was pending then no longer is, EmitWait when its emission
 //     is not, Close turns the queue away and then drains; each with its ctx before.
 //
@@ -60,6 +60,7 @@ type modelListener struct {
 	run      int
 	dropped  int
 	failed   int
+	vetoed   int
 }
 
 type modelCall struct {
@@ -306,7 +307,13 @@ func (m *model) leave(l *modelListener, c *modelCall) {
 }
 
 func (m *model) end(l *modelListener, c *modelCall, err string) {
-	if err != "" {
+	switch err {
+	case "skip": // as nil
+		err = ""
+	case "veto":
+		l.vetoed++
+	case "":
+	default:
 		l.failed++
 		m.failures = append(m.failures, fmt.Sprintf("%s %d %s", l.key, c.e.payload, err))
 	}
@@ -346,6 +353,11 @@ func (m *model) add(l *modelListener) bool {
 	}
 	m.list = slices.Insert(m.list, at, l)
 	return true
+}
+
+// ended reports whether the registration of l has ended.
+func (m *model) ended(l *modelListener) bool {
+	return len(l.calls) == 0 && (!l.listed || !l.attached || m.closed && len(l.line) == 0)
 }
 
 func (m *model) byKey(key string) *modelListener {
@@ -408,6 +420,10 @@ func (l *modelListener) outcome(payload int) string {
 		return "panic"
 	case 2:
 		return "goexit"
+	case 3:
+		return "veto"
+	case 4:
+		return "skip"
 	}
 	return ""
 }

@@ -110,6 +110,7 @@ func (g *Engine) finish(r *Reader, from, at, calls uint64, outcome error) {
 			close(q)
 		}
 		r.quieted = nil
+		g.ending(r)
 	}
 	g.reclaim()
 	if g.capacity > 0 {

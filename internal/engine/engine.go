@@ -248,6 +248,7 @@ func (g *Engine) Close() {
 		if r.pull != nil {
 			wake(r.pull) // its loop ends when it has seen all
 		}
+		g.ending(r)
 	}
 }
 

@@ -45,6 +45,7 @@ type asListener struct{ *told }
 func (asListener) Began(ctx context.Context) (context.Context, any, bool) {
 	return ctx, nil, false
 }
+func (asListener) Skips(error) bool                                 { return false }
 func (asListener) Ended(context.Context, any, time.Duration, error) {}
 
 func newTold() *told { return new(told) }

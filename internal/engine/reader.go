@@ -37,6 +37,7 @@ type Reader struct {
 	lane    *lane
 	run     uint64 // calls that have come to an end
 	quieted []chan struct{}
+	ended   []func()   // for when it is over
 	turn    *sync.Cond // with Concurrency and a Filter: the call of a claim has started, or the claim ended
 
 	l          listen.Listener // read only, as are the next six
@@ -94,14 +95,15 @@ func (r *Reader) underway(cl *claim) uint64 {
 	return cl.from
 }
 
-// Attach puts a reader at the end of the log. On a closed one it does nothing.
-func (r *Reader) Attach(priority int) {
+// Attach puts a reader at the end of the log, and reports that. On a closed one
+// it does nothing.
+func (r *Reader) Attach(priority int) bool {
 	g := r.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		r.h = nil // never called
-		return
+		return false
 	}
 	r.attached = true
 	if r.conc == 1 {
@@ -124,6 +126,7 @@ func (r *Reader) Attach(priority int) {
 	}
 	g.join(r, priority)
 	g.enlist(r)
+	return true
 }
 
 // Detach takes a reader off the log: no further call of it starts, and what is
@@ -167,6 +170,7 @@ func (r *Reader) Detach() (tell Tell) {
 	}
 	g.leave(r)
 	g.advance(r)
+	g.ending(r)
 	if r.pull != nil {
 		wake(r.pull)
 	}
@@ -321,6 +325,25 @@ func (r *Reader) Quiet(ctx context.Context) error {
 		}
 		r.g.mu.Unlock()
 		return r.g.opError("wait for a listener of", ctx.Err())
+	}
+}
+
+// AfterEnd calls f once the reader is over: when it has been detached, or the
+// engine has been closed and it has nothing left, and no call is in flight. That
+// may be at once.
+func (r *Reader) AfterEnd(f func()) {
+	g := r.g
+	g.mu.Lock()
+	defer g.unlock()
+	r.ended = append(r.ended, f)
+	g.ending(r)
+}
+
+// ending tells those who want to know if the reader is over.
+func (g *Engine) ending(r *Reader) {
+	if r.ended != nil && len(r.claims) == 0 && (!r.attached || g.closed && r.next == g.end) {
+		g.notes.then = append(g.notes.then, r.ended...)
+		r.ended = nil
 	}
 }
 

@@ -1,5 +1,28 @@
 package engine
 
+import (
+	"cmp"
+	"slices"
+
+	"example.com/signals/internal/listen"
+)
+
+// Leaving returns the removed listeners that have a call in flight, taps not
+// among them, in registration order.
+func Leaving(gs []*Engine) (ms []*listen.Member) {
+	for _, g := range gs {
+		g.mu.Lock()
+		for _, r := range g.leaving {
+			if !r.hidden && !slices.Contains(ms, r.m) {
+				ms = append(ms, r.m)
+			}
+		}
+		g.mu.Unlock()
+	}
+	slices.SortFunc(ms, func(a, b *listen.Member) int { return cmp.Compare(a.Seq, b.Seq) })
+	return ms
+}
+
 // Stats is what the engines of a signal have counted, all together.
 type Stats struct {
 	Emissions    uint64

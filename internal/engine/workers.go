@@ -281,6 +281,9 @@ func (g *Engine) started(r *Reader, from uint64) {
 
 // failed reports a failure, and keeps it for the EmitWait.
 func (w *Worker) failed(slot unsafe.Pointer, err error) {
+	if w.r.l.Skips(err) {
+		return
+	}
 	w.err = err
 	w.r.l.Failed(contextOf(slot), w.g.ops.Box(slot), err)
 	w.err = nil

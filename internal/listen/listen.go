@@ -26,11 +26,14 @@ type Listener interface {
 	// Failed counts a failure and hands it to the failure handler.
 	Failed(ctx context.Context, payload any, err error)
 	// Returned counts a failure that the emitter gets, and returns it as an
-	// error that names the listener.
+	// error that names the listener; nil if it Skips.
 	Returned(ctx context.Context, payload any, err error) error
 	// Unheard hands the failure handler a failure that was counted as Returned,
 	// and that the emitter will not get after all.
 	Unheard(ctx context.Context, payload any, err error)
+	// Skips reports whether err means no failure, but that the listeners behind
+	// are not to be called.
+	Skips(err error) bool
 	// Named returns err as an error that names the listener.
 	Named(err error) error
 	// Lost is the error for an emission that the listener will not get. It may
@@ -138,8 +141,9 @@ type Call struct {
 	Handler *Handler
 	Timed   bool // the call is one of the sample
 
-	// Out is set by Make: the listener has been called, and its call has ended.
-	Called bool
+	// Set by Make: the listener has been called, and its call has ended; it wants
+	// those behind it not to be called.
+	Called, Skip bool
 }
 
 // Make makes the call, unless the options turn the payload away or the listener
@@ -166,11 +170,19 @@ func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Und
 		}
 		return nil, nil
 	}
-	c.Called = true
 	if ended != nil || c.Timed {
 		return c.timed(ctx, run, ended)
 	}
-	undo, _, err = run(ctx, h, false)
+	return c.call(ctx, run)
+}
+
+// call calls the listener.
+func (c *Call) call(ctx context.Context, run Runner) (undo Undo, err error) {
+	c.Called = true
+	undo, _, err = run(ctx, c.Handler, false)
+	if err != nil && c.Member.Of.Skips(err) {
+		c.Skip, err = true, nil
+	}
 	return undo, err
 }
 
@@ -193,7 +205,7 @@ func (c *Call) timed(ctx context.Context, run Runner, ended any) (undo Undo, err
 			c.Member.Of.Ended(ctx, ended, took, err)
 		}
 	}()
-	undo, _, err = run(ctx, c.Handler, false)
+	undo, err = c.call(ctx, run)
 	returned = true
 	return undo, err
 }

@@ -1,0 +1,223 @@
+package contract_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"example.com/signals"
+)
+
+// registrar notes who is added and who is removed.
+func (n *notes) registrar() signals.Observer {
+	return signals.Observer{
+		ListenerAdded:   func(l *signals.ListenerInfo) { n.add("+%s", l.Key) },
+		ListenerRemoved: func(l *signals.ListenerInfo) { n.add("-%s", l.Key) },
+	}
+}
+
+func TestObserversAreToldOfListenersHoweverTheyAreRemoved(t *testing.T) {
+	for kind, build := range makers {
+		var n notes
+		var scope signals.Scope
+		s := build(signals.Name("s"), signals.Observe(n.registrar()))
+		sub := s.Subscribe(nothing, signals.Key("a"))
+		s.Subscribe(nothing, signals.Key("b"))
+		s.Subscribe(nothing, signals.Key("c"), signals.In(&scope))
+		s.Subscribe(nothing, signals.Key("once"), signals.Once())
+		s.Subscribe(nothing, signals.Key("d"))
+		n.expect(t, "+a", "+b", "+c", "+once", "+d")
+		if s.AddListener(func(context.Context, int) {}, "a") != -1 {
+			t.Errorf("%s: the key was free", kind)
+		}
+		sub.Unsubscribe()
+		sub.Unsubscribe()
+		s.RemoveListener("b")
+		n.expect(t, "-a", "-b")
+		if err := scope.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.Subscribe(nothing, signals.In(&scope), signals.Key("late")) // never in the list
+		n.expect(t, "-c")
+		s.Emit(t.Context(), 1)
+		settled(t, s)
+		n.expect(t, "-once")
+		s.Reset()
+		n.expect(t, "-d")
+		ctx, cancel := context.WithCancel(t.Context())
+		removed := make(chan struct{})
+		u := build(signals.Observe(signals.Observer{ListenerRemoved: func(*signals.ListenerInfo) { close(removed) }}))
+		u.Subscribe(nothing, signals.Until(ctx))
+		cancel()
+		await(t, removed, "the end of Until")
+	}
+}
+
+func TestNobodyIsToldOfCloseOfTapsAndOfRegistrationsOnAClosedSignal(t *testing.T) {
+	var n notes
+	bus := signals.NewBus()
+	s := signals.Topic[int](bus, "s")
+	s.Subscribe(nothing, signals.Key("before"))
+	stop := bus.Observe(n.registrar())
+	tap := bus.Tap(func(context.Context, string, any) {})
+	s.Subscribe(nothing, signals.Key("a"))
+	tap.Unsubscribe()
+	n.expect(t, "+a") // and not of the one that was there
+	s.RemoveListener("before")
+	n.expect(t, "-before")
+	stop()
+	s.Subscribe(nothing, signals.Key("b"))
+	n.expect(t)
+
+	c := signals.New[int](signals.Observe(n.registrar()))
+	c.Subscribe(nothing, signals.Key("x"))
+	if err := c.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sub := c.Subscribe(nothing, signals.Key("y"))
+	sub.Unsubscribe()
+	n.expect(t, "+x")
+	c.Reset()
+	n.expect(t, "-x")
+}
+
+func TestAddedIsToldBeforeRemoved(t *testing.T) {
+	everyKindOf := func(build func(...signals.Option) signals.Signal[int]) {
+		var n notes
+		var s signals.Signal[int]
+		o := n.registrar()
+		o.ListenerAdded = func(l *signals.ListenerInfo) {
+			s.RemoveListener(l.Key)
+			n.add("+%s", l.Key)
+			panic("boom")
+		}
+		s = build(signals.Observe(o), signals.Logger(newLogged().Logger))
+		s.Subscribe(nothing, signals.Key("a"))
+		n.expect(t, "+a", "-a")
+
+		// Also when others remove what has just been added.
+		var live, wrong atomic.Int64
+		s = build(signals.Observe(signals.Observer{
+			ListenerAdded: func(*signals.ListenerInfo) { live.Add(1) },
+			ListenerRemoved: func(*signals.ListenerInfo) {
+				if live.Add(-1) < 0 {
+					wrong.Add(1)
+				}
+			},
+		}))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for range 500 {
+				s.Reset()
+			}
+		})
+		for range 500 {
+			s.Subscribe(nothing)
+		}
+		wg.Wait()
+		s.Reset()
+		if live.Load() != 0 || wrong.Load() != 0 {
+			t.Errorf("%d are left, %d were removed before they were added", live.Load(), wrong.Load())
+		}
+	}
+	for _, build := range makers {
+		everyKindOf(build)
+	}
+}
+
+// An observer of registrations alone is none of emissions: nothing is counted
+// for it, and Emit allocates and takes what it does without.
+func TestAnObserverOfRegistrationsAloneLeavesEmissionsAlone(t *testing.T) {
+	var n notes
+	s := signals.NewSync[int](signals.Observe(n.registrar()))
+	s.Subscribe(nothing)
+	s.Emit(t.Context(), 1)
+	if st := s.Stats(); st.Counted || st.Emissions != 0 {
+		t.Errorf("it counts: %v", st)
+	}
+	both := n.registrar()
+	both.Drop = func(*signals.ListenerInfo, int) {}
+	s = signals.NewSync[int](signals.Observe(both))
+	if !s.Stats().Counted {
+		t.Error("an observer of more is not counted for")
+	}
+}
+
+func TestTheInfoOfAListenerHasItsFiguresAlsoAfterRemoval(t *testing.T) {
+	for kind, build := range makers {
+		var info *signals.ListenerInfo
+		s := build(signals.Counted(), signals.OnFailure(func(context.Context, signals.Failure) {}), signals.Observe(signals.Observer{
+			ListenerRemoved: func(l *signals.ListenerInfo) { info = l },
+		}))
+		fail := func(context.Context, int) error { return errNo }
+		s.Subscribe(fail, signals.Key("a"))
+		for v := range 3 {
+			s.Emit(t.Context(), v)
+		}
+		settled(t, s)
+		s.RemoveListener("a")
+		s.Subscribe(fail, signals.Key("a")) // another registration
+		s.Emit(t.Context(), 1)
+		settled(t, s)
+		if st := info.Stats(); st.Key != "a" || st.Deliveries != 3 || st.Failures != 3 {
+			t.Errorf("%s: %+v", kind, st)
+		}
+	}
+	var none *signals.ListenerInfo
+	if got := none.Stats(); got.Deliveries != 0 || new(signals.ListenerInfo).Stats().Key != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestStatsHaveTheListenersThatAreLeaving(t *testing.T) {
+	entered, free := make(chan struct{}, 8), make(chan struct{})
+	stuck := func(context.Context, int) error { entered <- struct{}{}; <-free; return nil }
+	s := signals.NewSharded(2, func(v int) uint64 { return uint64(v) }, signals.OnBus(signals.NewBus()))
+	s.Subscribe(stuck, signals.Key("a"))
+	s.Subscribe(stuck, signals.Key("b"))
+	s.Emit(t.Context(), 0)
+	s.Emit(t.Context(), 1)
+	for range 4 {
+		await(t, entered, "the listeners")
+	}
+	s.RemoveListener("b")
+	s.RemoveListener("a")
+	st := s.Stats()
+	if len(st.Listeners) != 0 || len(st.Leaving) != 2 || st.Leaving[0].Key != "a" || st.Leaving[1].InFlight != 2 {
+		t.Errorf("got %+v", st.Leaving)
+	}
+	close(free)
+	mustDrain(t, s)
+	if st := s.Stats(); len(st.Leaving) != 0 || st.Deliveries != 4 {
+		t.Errorf("got %+v", st)
+	}
+}
+
+func TestFailuresAndStatsPrintThemselves(t *testing.T) {
+	var fs []signals.Failure
+	s := signals.NewSync[int](signals.Name("orders"), signals.Counted(), signals.OnFailure(func(_ context.Context, f signals.Failure) { fs = append(fs, f) }))
+	s.Subscribe(func(context.Context, int) error { return errNo }, signals.Key("k"))
+	s.Subscribe(func(context.Context, int) error { panic((*hostile)(nil)) })
+	s.Emit(t.Context(), 7)
+	s.Refuse(t.Context(), 7, errors.New("too many"))
+	if len(fs) != 3 {
+		t.Fatalf("got %v", fs)
+	}
+	site := func(i int) string { return fs[i].Site }
+	for i, want := range []string{
+		fmt.Sprintf(`signals: listener "k" of "orders", registered at %s, failed: no`, site(0)),
+		fmt.Sprintf(`signals: listener (%s) of "orders", registered at %s, failed: panic: an error of type *contract_test.hostile, whose Error method panics`, fs[1].Listener, site(1)),
+		`signals: an emission on "orders" was refused: too many`,
+	} {
+		if got := fmt.Sprint(fs[i]); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	const want = `"orders", sync signal of int: 2 listeners, 1 emissions, 2 deliveries, 2 failures, 1 panics, 1 refusals`
+	if got := s.Stats().String(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
