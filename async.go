@@ -26,13 +26,6 @@ func (s *AsyncSignal[T]) Init(opts ...Option) *AsyncSignal[T] {
 	return s
 }
 
-// engines returns the engine; it makes that of a zero signal.
-func (s *AsyncSignal[T]) engines() []*engine.Engine {
-	gs := s.b.engines((*engine.Typed[T])(nil))
-	s.first.Store(gs[0])
-	return gs
-}
-
 // Emit hands payload to every listener that is registered when it is accepted,
 // and returns then: it waits for nobody, unless Capacity with Block bounds the
 // signal. It costs the same for one listener and for a thousand. Listeners get
@@ -52,7 +45,7 @@ func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) {
 // that is ErrOverflow, ErrClosed, or what ctx.Err returned when it ended while
 // waiting for room.
 func (s *AsyncSignal[T]) Offer(ctx context.Context, payload T) error {
-	return engine.Offer(s.engines()[0], orBackground(ctx), payload, nil)
+	return engine.Offer(s.b.one((*engine.Typed[T])(nil), &s.first), orBackground(ctx), payload, nil)
 }
 
 // EmitWait emits, waits until every listener has run, and joins their
@@ -62,8 +55,12 @@ func (s *AsyncSignal[T]) Offer(ctx context.Context, payload T) error {
 // delivery goes on. Inside a listener of the same signal it returns
 // ErrWouldDeadlock and nothing is emitted.
 func (s *AsyncSignal[T]) EmitWait(ctx context.Context, payload T) error {
-	gs := s.engines()
-	return engine.OfferWait(gs, gs[0], orBackground(ctx), payload)
+	g := s.b.one((*engine.Typed[T])(nil), &s.first)
+	w, err := engine.NewWaiter(s.b.all(), ctx)
+	if err == nil {
+		err = engine.Offer(g, w.Context(), payload, w)
+	}
+	return g.Wait(w, err)
 }
 
 // Drain returns when every emission accepted before it was called is finished:
@@ -126,6 +123,17 @@ func (s *AsyncSignal[T]) Stats() (stats SignalStats) {
 func (s *AsyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
 	s.b.ready((*engine.Typed[T])(nil)).turnedAway(ctx, payload, err)
 }
+
+// one returns the engine of a signal that has one, and notes it in first; it
+// makes that of a zero signal.
+func (b *base) one(ops engine.Payload, first *atomic.Pointer[engine.Engine]) *engine.Engine {
+	g := b.engines(ops)[0]
+	first.Store(g)
+	return g
+}
+
+// all returns the engines of a signal that has some.
+func (b *base) all() []*engine.Engine { return *b.conf.Load().engines.Load() }
 
 // ready returns the settings of an async signal, which has engines then.
 func (b *base) ready(ops engine.Payload) *settings {

@@ -63,17 +63,21 @@
 //
 // # Slow listeners
 //
-//   - SyncSignal: a slow listener delays the caller.
+//   - SyncSignal: a slow listener delays the caller. Nothing is locked: two
+//     goroutines that emit at the same time run the listeners at the same time,
+//     also one listener with itself.
 //   - AsyncSignal: it delays nobody else while there are fewer workers than
 //     MaxWorkers, which without that option is always. Under it a worker leaves
-//     a listener after at most one chunk of the log when others wait.
+//     a listener after at most one chunk of the log when others wait, and takes
+//     the one of highest priority next, but one time in sixteen the next one in
+//     turn: priority alone starves nobody.
 //
 // # Failures
 //
 //   - SyncSignal: TryEmit stops at the first failure and returns it; TryEmitAll
 //     runs every listener and joins the failures; Emit runs every listener and
 //     reports each failure to the failure handler. What TryEmit and TryEmitAll
-//     return goes to no handler.
+//     return goes to no handler, unless a Goexit takes their caller away.
 //   - AsyncSignal: a failure goes to the failure handler; EmitWait returns it as
 //     well.
 //   - A panic is a failure: a [*PanicError] with the stack. The worker goes on.
@@ -94,15 +98,18 @@
 //     [Failure] logs its own failures and calls no handler.
 //   - An Emit that is refused (closed, full, context ended while waiting for
 //     room) is a Failure without a listener. The default handler logs at most
-//     one line of these per signal and second, with the count. A wrapper reports
-//     what it turns away with Refuse, and the same happens.
+//     one line of these per signal and second, with the count, and what is left of
+//     a burst a second after it. A wrapper reports what it turns away with Refuse,
+//     and the same happens.
+//   - A foreign method that panics (Error, Unwrap, Is, As, a slog handler's) is
+//     stopped: an error whose text cannot be had is named by its type.
 //
 // # All or nothing
 //
 // When [SyncSignal.TryEmit] fails, the [Undo] of every [SyncSignal.Step] that
 // completed in that call runs, in reverse order, with a context that is not
-// cancelled; their errors are joined to the failure. Emit and TryEmitAll never
-// undo.
+// cancelled; their errors are joined to the failure, and counted as failures of
+// their steps. Emit and TryEmitAll never undo.
 //
 // # Context
 //
@@ -144,7 +151,9 @@
 //   - AsyncSignal: when the removal returns no further call starts. What was
 //     pending for the listener is dropped, counted, and finished as far as Drain,
 //     EmitWait and Capacity are concerned. A call in flight completes;
-//     Subscription.Wait waits for it.
+//     Subscription.Wait waits for it. A call is in flight from the moment at which
+//     a worker has looked for the last time whether the listener is there: after
+//     its Filter and the ListenerBegin of observers.
 //   - Subscription.Done is closed when the registration has ended and no call is
 //     in flight: it is removed, or its AsyncSignal has been closed and has
 //     delivered everything to it; on a SyncSignal at removal.
@@ -159,10 +168,12 @@
 // # Drain and Close
 //
 //   - [AsyncSignal.Drain] returns when everything accepted before is finished,
-//     or with ctx.Err() and the number left.
+//     or with ctx.Err() and the number left. What its listeners emit meanwhile is
+//     not waited for: Bus.Drain and Close do that.
 //   - [AsyncSignal.Close] refuses from now on, then drains. It may be called
 //     again, also concurrently, also after its ctx has ended. Nothing that was
-//     accepted is lost. Registering on a closed signal succeeds and the listener
+//     accepted is lost; when all is finished it leaves its bus, also if Close has
+//     given up by then. Registering on a closed signal succeeds and the listener
 //     is never called (TrySubscribe: [ErrClosed]).
 //   - [AsyncSignal.EmitWait] returns when every listener has finished the
 //     emission. A listener that was dropped adds [ErrDropped]. If ctx ends after
@@ -172,11 +183,13 @@
 //
 // # Memory and goroutines
 //
-//   - SyncSignal: no goroutines, and no timers but those of SlowAfter.
+//   - SyncSignal: no goroutines, and no timers but one of SlowAfter while there
+//     are emissions, and for that long behind them.
 //   - AsyncSignal: it holds what is unfinished and, while busy, at most one chunk
 //     (about 4 KB, at least 8 emissions, 16 KB when there is a lot to catch up
-//     with) of finished payloads; none when idle. A removed closure is not
-//     kept. A stuck listener with MaxLag holds n emissions, the one it is stuck
+//     with) of finished payloads; none when idle, when a garbage collection frees
+//     the empty chunk too. A removed closure is not kept, nor a signal by a
+//     context of Until that outlives it. A stuck listener with MaxLag holds n emissions, the one it is stuck
 //     in, and one chunk. A burst does not keep its peak.
 //   - AsyncSignal: no goroutine and no timer while idle; at most one goroutine per
 //     listener with work (n with Concurrency(n)), and one spare that has not
@@ -189,7 +202,8 @@
 //     and deliveries, from positions in its log.
 //   - A SyncSignal counts emissions and deliveries only on a bus, with an
 //     Observer or with [Counted]; the counters are striped.
-//   - Durations are sampled, 1 call in 64, where the signal counts.
+//   - Durations are sampled, 1 call in 64 at places that follow no period, where
+//     the signal counts.
 //   - An Observer is told of each listener that is added, and after that when it
 //     is removed; not of those it finds, of a Tap, nor of a Close. One that is
 //     told of nothing else costs emissions nothing, and makes no signal count.
@@ -199,7 +213,8 @@
 //
 // A range over [AsyncSignal.Events] subscribes when it starts, each range anew.
 // Emissions wait without bound unless MaxLag is given. An emission is finished
-// when the body of the loop returns. The range ends on break, when ctx ends, on
+// when the body of the loop returns; between two calls of the next function of
+// iter.Pull nobody is inside it. The range ends on break, when ctx ends, on
 // removal, or after Close when it has delivered everything.
 //
 // # Sharded signals

@@ -68,7 +68,12 @@ func (s *ShardedSignal[T]) Offer(ctx context.Context, payload T) error {
 // EmitWait emits, waits until every listener has run, and joins their
 // failures, as AsyncSignal.EmitWait does.
 func (s *ShardedSignal[T]) EmitWait(ctx context.Context, payload T) error {
-	return engine.OfferWait(s.engines(), s.shard(payload), orBackground(ctx), payload)
+	g := s.shard(payload)
+	w, err := engine.NewWaiter(s.b.all(), ctx)
+	if err == nil {
+		err = engine.Offer(g, w.Context(), payload, w)
+	}
+	return g.Wait(w, err)
 }
 
 // Drain returns when every emission accepted before it was called is finished:

@@ -139,18 +139,5 @@ func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { 
 	return err
 }
 
-// OfferWait is Offer to g, one of gs, that waits until every listener has
-// finished the emission, and returns their failures joined.
-func OfferWait[T any](gs []*Engine, g *Engine, ctx context.Context, payload T) error { //nolint:revive // as Accept
-	w, err := newWaiter(gs)
-	if err == nil {
-		err = Offer(g, ctx, payload, w)
-	}
-	if err == nil {
-		err = g.wait(ctx, w)
-	}
-	return err
-}
-
 // PayloadIn returns the payload in a slot.
 func PayloadIn[T any](p unsafe.Pointer) T { return (*slot[T])(p).payload }

@@ -10,18 +10,24 @@ import (
 
 // Waiter is an EmitWait.
 type Waiter struct {
+	ctx  context.Context
 	left int     // listeners that have not finished; under Engine.mu
 	errs []error // under Engine.mu until done is closed
 	done chan struct{}
 }
 
-// newWaiter makes a waiter, for one Offer to one of gs.
-func newWaiter(gs []*Engine) (*Waiter, error) {
-	if err := MayWait(gs, "EmitWait on"); err != nil {
-		return nil, err
+// NewWaiter makes a waiter, for one Offer to one of gs. Inside a listener of gs
+// there is an error, ErrWouldDeadlock.
+func NewWaiter(gs []*Engine, ctx context.Context) (*Waiter, error) { //nolint:revive // gs is the receiver
+	if ctx == nil {
+		ctx = context.Background()
 	}
-	return &Waiter{done: make(chan struct{})}, nil
+	w := &Waiter{ctx: ctx, done: make(chan struct{})}
+	return w, MayWait(gs, "EmitWait on")
 }
+
+// Context returns what NewWaiter was given, or the background.
+func (w *Waiter) Context() context.Context { return w.ctx }
 
 // finish notes that one listener is through. It must be called with Engine.mu
 // held.
@@ -34,9 +40,14 @@ func (w *Waiter) finish(err error) {
 	}
 }
 
-// wait returns the failures joined when every listener has finished the
-// emission, or what ctx says when it ends before.
-func (g *Engine) wait(ctx context.Context, w *Waiter) error {
+// Wait returns the failures joined when every listener has finished the
+// emission, or what the waiter's context says when it ends before; at once if
+// there was an error, which it returns.
+func (g *Engine) Wait(w *Waiter, err error) error {
+	if err != nil {
+		return err
+	}
+	ctx := w.ctx
 	select {
 	case <-w.done:
 		return joined(w.errs)
