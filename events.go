@@ -23,17 +23,23 @@ import (
 // without bound unless MaxLag is given. A taken key, or Concurrency, panics
 // when the range starts. With Once the loop runs once.
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
-	ctx = orBackground(ctx)
-	return func(yield func(T) bool) {
-		s.b.enrollAsync((*engine.Typed[T])(nil), "Events", nil, unsafe.Pointer(&yield)).
-			loop(ctx, func(p unsafe.Pointer) bool { return yield(engine.PayloadIn[T](p)) }, opts)
-	}
+	r := &ranged{&s.b, (*engine.Typed[T])(nil), ctx, opts}
+	return func(yield func(T) bool) { r.loop((*unsafe.Pointer)(unsafe.Pointer(&yield))) }
 }
 
-// loop is one range over Events.
-func (r *registration) loop(ctx context.Context, yield func(unsafe.Pointer) bool, opts []ListenerOption) {
+// ranged is what ranges over one call of Events have in common.
+type ranged struct {
+	b    *base
+	ops  engine.Payload
+	ctx  context.Context
+	opts []ListenerOption
+}
+
+// loop is one range. yield is its body, a func(T) bool of the payload type.
+func (rg *ranged) loop(yield *unsafe.Pointer) {
+	r := rg.b.enrollAsync(rg.ops, "Events", nil, unsafe.Pointer(yield))
 	r.pull = make(chan struct{}, 1)
-	e, c := r.entry(opts)
+	e, c := r.entry(rg.opts)
 	if c.concurrency > 1 {
 		panic(fmt.Sprintf("signals: Events on %q: a loop runs one body at a time; Concurrency(%d) makes no sense", e.st.Name(), c.concurrency))
 	}
@@ -42,5 +48,5 @@ func (r *registration) loop(ctx context.Context, yield func(unsafe.Pointer) bool
 		panic(err.Error())
 	}
 	defer sub.Unsubscribe()
-	engine.NewLoop(e.readers[0], yield).Run(ctx)
+	engine.NewLoop(e.readers[0], yield).Run(orBackground(rg.ctx))
 }

@@ -158,7 +158,7 @@ func ratioRows(cancellable context.Context) []figure {
 		ratio("TryEmit, 100 keyed, cancellable / a bare loop", 3, bareErr, func() load { return tryEmit(cancellable, 100) }),
 		ratio("sync Emit, 2 emitters / 1", 0.65, onePlain, both(onePlain)),
 		ratio("sync Emit on a bus, 1 listener / a bare call", 0, bareCall, func() load { return syncEmit(1, onABus()) }),
-		ratio("sync Emit on a bus, 1 listener / the same, recovered and counted", 1.6, recoveredAndCounted, func() load { return syncEmit(1, onABus()) }),
+		ratio("sync Emit on a bus, 1 listener / the same, recovered and counted", 2.5, recoveredAndCounted, func() load { return syncEmit(1, onABus()) }),
 		ratio("sync Emit on a bus, 2 emitters / 1", 0.8, oneCounted, both(oneCounted)),
 		ratio("async Emit, held, 100 listeners / 1", 1.2, held(1, 1), held(100, 1)).many(8192, 20),
 		ratio("async Emit, held, 1,000 listeners / 1", 1.2, held(1, 1), held(1000, 1)).many(8192, 10),
@@ -180,8 +180,8 @@ func ratioRows(cancellable context.Context) []figure {
 		ratio("making 10,000 topics / 1,000", 15, func() load { return making(1000) }, func() load { return making(10_000) }).long(ms, 3),
 		ratio("async Emit, 1,000 listeners of 1,000 priorities / of one", 2, func() load { return prioritised(1) }, func() load { return prioritised(1000) }).many(200, 5),
 		ratio("EmitWait in a loop, 100 frames deep / not", 1.2, func() load { return waiting(0) }, func() load { return waiting(100) }).long(2*ms, 20),
-		ratio("sync with SlowAfter, 1 listener / without", 12, onePlain, func() load { return ticks(syncWith(1, ignoreTick, signals.SlowAfter(time.Minute))) }),
-		ratio("sync, 100 listeners with an empty ListenerBegin / a bare loop", 15, bare(100), func() load { return begun(100) }),
+		ratio("sync with SlowAfter, 1 listener / without", 14, onePlain, func() load { return ticks(syncWith(1, ignoreTick, signals.SlowAfter(time.Minute))) }),
+		ratio("sync, 100 listeners with an empty ListenerBegin / a bare loop", 20, bare(100), func() load { return begun(100) }),
 	}
 }
 
@@ -202,7 +202,7 @@ func plainRows() []figure {
 	}
 	for kind, body := range map[string]string{"async": asyncBody, "sync": syncBody} {
 		rows = append(rows,
-			row("building one more payload type, "+kind+" / a publisher of one page, processor time", 4, "x", func() measured { return buildCost(body, false) }),
+			row("building one more payload type, "+kind+" / a publisher of one page, processor time", 5.5, "x", func() measured { return buildCost(body, false) }),
 			row("the same, "+kind+", size", 3, "x", func() measured { return buildCost(body, true) }))
 	}
 	for _, n := range []int{1, 100} {

@@ -15,12 +15,13 @@ type Loop struct {
 	g     *Engine
 	r     *Reader
 	cl    claim
-	yield func(slot unsafe.Pointer) bool
-	over  bool // the range ends
+	yield *unsafe.Pointer // a func(T) bool
+	over  bool            // the range ends
 }
 
-// NewLoop makes the loop of a reader that was made with that pull.
-func NewLoop(r *Reader, yield func(slot unsafe.Pointer) bool) *Loop {
+// NewLoop makes the loop of a reader that was made with that pull. yield is the
+// body, a func(T) bool of the payload type.
+func NewLoop(r *Reader, yield *unsafe.Pointer) *Loop {
 	return &Loop{g: r.g, r: r, yield: yield}
 }
 
@@ -107,7 +108,7 @@ func (l *Loop) body() {
 		}
 		at, calls = from+1, 1
 		l.over = true // unless the body comes back
-		more := l.yield(slot)
+		more := g.ops.Yield(l.yield, slot)
 		yielded, l.over = true, !more || r.h.Once
 		return nil, false, nil
 	}, r.gone)

@@ -21,6 +21,8 @@ type Payload interface {
 	// Run runs the worker's claim over n slots, from its position on, as long as
 	// the listener needs no more than a bare call.
 	Run(w *Worker, slots unsafe.Pointer, n int)
+	// Yield calls a func(T) bool with the payload in a slot.
+	Yield(yield *unsafe.Pointer, slot unsafe.Pointer) bool
 	// Call is a listen.Runner for the payload in a slot.
 	Call(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (listen.Undo, bool, error)
 }
@@ -139,5 +141,7 @@ func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { 
 	return err
 }
 
-// PayloadIn returns the payload in a slot.
-func PayloadIn[T any](p unsafe.Pointer) T { return (*slot[T])(p).payload }
+// Yield is of Payload.
+func (*Typed[T]) Yield(yield *unsafe.Pointer, p unsafe.Pointer) bool {
+	return (*(*func(T) bool)(unsafe.Pointer(yield)))((*slot[T])(p).payload)
+}
