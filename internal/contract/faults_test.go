@@ -247,21 +247,27 @@ func TestAListenerThatIsRemovedBehindALongListenerBeginIsNotCalled(t *testing.T)
 	}
 }
 
+// number is the key of a context value.
+type number struct{}
+
 func TestConcurrentCallsStartInOrderAlsoBehindAFilterThatTakesItsTime(t *testing.T) {
-	s := signals.New[int]()
 	const n = 200
 	var mu sync.Mutex
 	var started []int
+	// What a listener sees of its start may be late; an observer sees it in order.
+	s := signals.New[int](signals.Observe(signals.Observer{
+		ListenerBegin: func(ctx context.Context, _ *signals.ListenerInfo) context.Context {
+			mu.Lock()
+			defer mu.Unlock()
+			started = append(started, ctx.Value(number{}).(int))
+			return nil
+		},
+	}))
 	passed := make([]chan struct{}, n)
 	for i := range passed {
 		passed[i] = make(chan struct{})
 	}
-	s.Subscribe(func(_ context.Context, v int) error {
-		mu.Lock()
-		defer mu.Unlock()
-		started = append(started, v)
-		return nil
-	}, signals.Concurrency(4), signals.Filter(func(v int) bool {
+	s.Subscribe(nothing, signals.Concurrency(4), signals.Filter(func(v int) bool {
 		if v%4 != 3 { // the later ones of each four are through first
 			<-passed[v+1]
 		}
@@ -269,7 +275,7 @@ func TestConcurrentCallsStartInOrderAlsoBehindAFilterThatTakesItsTime(t *testing
 		return v%7 != 0
 	}))
 	for v := range n {
-		s.Emit(t.Context(), v)
+		s.Emit(context.WithValue(t.Context(), number{}, v), v)
 	}
 	mustDrain(t, s)
 	if len(started) != n-29 || !slices.IsSorted(started) {

@@ -38,16 +38,14 @@ func (t *payloadType) Box(slot unsafe.Pointer) any {
 	return reflect.NewAt(t.of, unsafe.Add(slot, t.offset)).Elem().Interface()
 }
 
-// runner is a listen.Runner for the payload in a slot.
-func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
-	return func(ctx context.Context, h *listen.Handler, filter bool) (_ listen.Undo, ok bool, err error) {
-		if h.Boxed == nil || filter {
-			return t.Call(ctx, h, filter, slot)
-		}
-		defer h.Recover(&err)
-		h.Boxed(ctx, t.Box(slot))
-		return nil, false, nil
+// run is Call, which taps have as well.
+func (t *payloadType) run(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (_ listen.Undo, ok bool, err error) {
+	if h.Boxed == nil || filter {
+		return t.Call(ctx, h, filter, slot)
 	}
+	defer h.Recover(&err)
+	h.Boxed(ctx, t.Box(slot))
+	return nil, false, nil
 }
 
 // TypeOf returns the payload type.

@@ -230,32 +230,22 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 			w.calls++
 		}
 	}()
-	run := g.ops.runner(slot)
-	if r.turn != nil {
-		run = w.ordered(run)
-	}
-	_, err := call.Make(contextOf(slot), run, r.gone)
+	_, err := call.Make(contextOf(slot), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+		if r.turn != nil && !filter {
+			g.started(r, w.cl.from)
+		}
+		undo, ok, err := g.ops.run(ctx, h, filter, slot)
+		if r.turn != nil && filter && ok {
+			g.inTurn(r, w.cl.from)
+		}
+		return undo, ok, err
+	}, r.gone)
 	if !call.Called {
 		w.gone = err == nil && (r.gone() || r.h.Once && r.l.Claimed())
 	}
 	w.failure = err
 	if err == nil && !w.gone {
 		w.at++
-	}
-}
-
-// ordered is run for a reader with Concurrency and a Filter.
-func (w *Worker) ordered(run listen.Runner) listen.Runner {
-	g, r, from := w.g, w.r, w.cl.from
-	return func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
-		if !filter {
-			g.started(r, from)
-		}
-		undo, ok, err := run(ctx, h, filter)
-		if ok && filter {
-			g.inTurn(r, from)
-		}
-		return undo, ok, err
 	}
 }
 
