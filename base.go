@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -202,6 +203,19 @@ func (b *base) removeAll(which func(*entry) bool) (removed []*entry, tell []engi
 // each method would cost every payload type some time to compile.
 type signal struct {
 	b base
+}
+
+// Refused reports an emission that did not reach the signal, as Refuse does, but
+// for its emitter, who gets err: it is counted and observers are told of it, and
+// no failure handler is. It is for wrappers whose TryEmit, Offer or EmitWait
+// turns an emission away. On a signal that was never used it does nothing.
+func (s *signal) Refused(ctx context.Context, payload any, err error) {
+	st := s.b.conf.Load()
+	if st == nil {
+		return
+	}
+	st.refused.Add(1)
+	st.all.Load().failure(orBackground(ctx), st, Failure{Signal: st.Name(), Payload: payload, Err: err})
 }
 
 // RemoveListener removes the listener with that key. It returns the number of

@@ -309,7 +309,7 @@ func (b *Bus) unfinished(op string, ctx context.Context) error { //nolint:revive
 	var left []string
 	for _, d := range b.async() {
 		if n := engine.Pending(d.engines()); n > 0 {
-			left = append(left, fmt.Sprintf("%d of %q", n, d.st.Name()))
+			left = append(left, fmt.Sprintf("%d of %q%s", n, d.st.Name(), engine.InTheWay(d.engines())))
 		}
 	}
 	if left == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,7 +102,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	}
 	c.check(r.call, st)
 	h.Until, h.Once = c.until, c.once
-	e := &entry{b: r.b, st: st, fn: *(*uintptr)(fn), scope: c.scope}
+	e := &entry{b: r.b, st: st, fn: entryPC(fn), scope: c.scope}
 	e.Member = listen.Member{Of: e, Key: c.key, Priority: c.priority}
 	h.Of = e
 	h.Sealed()
@@ -262,6 +263,16 @@ func (e *entry) Ended(ctx context.Context, ended any, took time.Duration, err er
 
 // Dropped tells the observers of drops.
 func (e *entry) Dropped(n int) { e.st.all.Load().drop(e.st, e.info(), n) }
+
+// Who names the listener and where it was registered.
+func (e *entry) Who() string {
+	i := e.info()
+	who := i.Listener
+	if e.Key != "" {
+		who = strconv.Quote(e.Key)
+	}
+	return who + " (" + i.Site + ")"
+}
 
 // Slow warns of a call that has been running for long.
 func (e *entry) Slow(ran time.Duration, lag int) {

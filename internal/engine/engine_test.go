@@ -29,6 +29,7 @@ func (s *told) Returned(_ context.Context, _ any, err error) error { return err 
 func (s *told) Named(err error) error                              { return err }
 func (s *told) Lost() error                                        { return listen.ErrDropped }
 func (s *told) Dropped(n int)                                      { s.drops.Add(int32(n)) }
+func (s *told) Who() string                                        { return "listener" }
 func (s *told) Slow(time.Duration, int)                            {}
 func (s *told) Claim() bool                                        { return true }
 func (s *told) Claimed() bool                                      { return false }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -324,7 +325,7 @@ func (r *Reader) Quiet(ctx context.Context) error {
 			r.quieted = slices.Delete(r.quieted, i, i+1)
 		}
 		r.g.mu.Unlock()
-		return r.g.opError("wait for a listener of", ctx.Err())
+		return r.g.opError("wait for a listener of", fmt.Errorf("%w%s", ctx.Err(), r.busyFor()))
 	}
 }
 
@@ -345,6 +346,15 @@ func (g *Engine) ending(r *Reader) {
 		g.notes.then = append(g.notes.then, r.ended...)
 		r.ended = nil
 	}
+}
+
+// busyFor says how long a call of the reader has been in flight, as the end of an
+// error's text.
+func (r *Reader) busyFor() string {
+	r.g.mu.Lock()
+	ran := r.running()
+	r.g.mu.Unlock()
+	return fmt.Sprintf("; in the way: %s, in a call for %v", r.l.Who(), ran.Round(time.Millisecond))
 }
 
 // Gone reports whether the reader has been detached.

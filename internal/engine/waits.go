@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"example.com/signals/internal/listen"
 )
@@ -126,26 +129,69 @@ func Drain(ctx context.Context, gs []*Engine, op string) error {
 			for i, g := range gs {
 				g.abandon(barriers[i])
 			}
-			return gs[0].opError(op, &leftError{ctx.Err(), Pending(gs)})
+			return gs[0].opError(op, &leftError{ctx.Err(), Pending(gs), InTheWay(gs)})
 		}
 	}
 	return nil
 }
 
-// leftError says how many emissions are left.
+// leftError says how many emissions are left, and who is in the way.
 type leftError struct {
 	err error
 	n   int
+	who string
 }
 
 func (e *leftError) Error() string {
+	left := fmt.Sprintf("%d emissions", e.n)
 	if e.n == 1 {
-		return fmt.Sprintf("%v with 1 emission left", e.err)
+		left = "1 emission"
 	}
-	return fmt.Sprintf("%v with %d emissions left", e.err, e.n)
+	return fmt.Sprintf("%v with %s left%s", e.err, left, e.who)
 }
 
 func (e *leftError) Unwrap() error { return e.err }
+
+// named is how many listeners an error names.
+const named = 3
+
+// InTheWay names the listeners that have not finished what was accepted, those
+// that run longest first, as the end of an error's text; "" if there are none.
+func InTheWay(gs []*Engine) string {
+	type one struct {
+		l   listen.Listener
+		ran time.Duration
+		lag int
+	}
+	var all []one
+	for _, g := range gs {
+		g.mu.Lock()
+		for _, rs := range [2][]*Reader{g.readers, g.leaving} {
+			for _, r := range rs {
+				if r.maxLag > 0 && r.attached {
+					g.trim(r)
+				}
+				if lag := max(r.lag(), len(r.claims)); lag > 0 {
+					all = append(all, one{r.l, r.running(), lag})
+				}
+			}
+		}
+		g.unlock()
+	}
+	slices.SortStableFunc(all, func(a, b one) int { return cmp.Compare(b.ran, a.ran) })
+	var b strings.Builder
+	for i, o := range all[:min(len(all), named)] {
+		b.WriteString([]string{"; in the way: ", ", "}[min(i, 1)])
+		fmt.Fprintf(&b, "%s with %d", o.l.Who(), o.lag)
+		if o.ran > 0 {
+			fmt.Fprintf(&b, ", in a call for %v", o.ran.Round(time.Millisecond))
+		}
+	}
+	if more := len(all) - named; more > 0 {
+		fmt.Fprintf(&b, ", and %d more", more)
+	}
+	return b.String()
+}
 
 // AfterDrain calls f once everything that the engines have accepted is
 // finished: at once, or later on the goroutine that finishes the last of it.

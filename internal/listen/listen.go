@@ -47,6 +47,8 @@ type Listener interface {
 	Ended(ctx context.Context, began any, took time.Duration, err error)
 	// Dropped tells the observers that n emissions will not reach the listener.
 	Dropped(n int)
+	// Who names the listener and where it was registered.
+	Who() string
 	// Slow warns of a call that has been running for that long; lag is the
 	// number of emissions that the listener has not finished.
 	Slow(ran time.Duration, lag int)
