@@ -211,14 +211,16 @@ func readHead(stack string) (id, state string, waited time.Duration, frames stri
 // syncListener returns the innermost of the known functions that a sync signal
 // has called, or "".
 func syncListener(frames string, known map[string]*hearing) string {
-	above := "" // the core's frames
+	above := "" // the core's frames; what wraps the listener is in between
 	for line := range strings.SplitSeq(frames, "\n") {
 		name := frameName(line)
 		switch {
 		case name == "":
 		case !ofCore(name):
-			above = shortName(name)
-		case strings.HasPrefix(name, syncSignal) && known[above] != nil:
+			if n := shortName(name); known[n] != nil {
+				above = n
+			}
+		case strings.HasPrefix(name, syncSignal) && above != "":
 			return above
 		}
 	}

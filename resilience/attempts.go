@@ -58,6 +58,7 @@ func attemptsIn(ctx context.Context) *attempts {
 		switch {
 		case strings.HasPrefix(f.Function, here+"DeadLetter"):
 			return a
+		case strings.HasPrefix(f.Function, core+"Identify["): // around every wrapper
 		case strings.HasPrefix(f.Function, core), !more:
 			return nil
 		}

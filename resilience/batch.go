@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v7"
-
 	"example.com/signals"
+	"github.com/cenkalti/backoff/v7"
 )
 
 // BatchError is what a listener of batches returns when it has failed for some
@@ -99,7 +98,7 @@ func RetryBatch[T any](fn func(context.Context, []T) error, opts ...RetryOption)
 	c := newRetryConfig(opts)
 	retryIf := c.retryIf
 	c.retryIf = nil // rest asks it, for each payload
-	return func(ctx context.Context, batch []T) error {
+	return signals.Identify(func(ctx context.Context, batch []T) error {
 		err := fn(ctx, batch)
 		if err == nil {
 			return nil
@@ -115,7 +114,7 @@ func RetryBatch[T any](fn func(context.Context, []T) error, opts ...RetryOption)
 			}
 		}
 		return r.result(again.again(ctx, r.took(err), func() error { return r.took(fn(ctx, r.batch)) }))
-	}
+	}, fn)
 }
 
 // rest is what is left of a batch.
@@ -198,7 +197,7 @@ func (r *rest[T]) result(err error) error {
 func DeadLetterBatch[T any](fn func(context.Context, []T) error, dead signals.Signal[Letter[T]]) func(context.Context, []T) error {
 	need(fn != nil, "DeadLetterBatch: the listener is nil")
 	need(dead != nil, "DeadLetterBatch: the signal is nil")
-	return func(ctx context.Context, batch []T) error {
+	return signals.Identify(func(ctx context.Context, batch []T) error {
 		return lettered(ctx, func(ctx context.Context) error { return fn(ctx, batch) },
 			func(ctx context.Context, err error, attempts int) {
 				failed, whole := partly(err, len(batch))
@@ -212,5 +211,5 @@ func DeadLetterBatch[T any](fn func(context.Context, []T) error, dead signals.Si
 					dead.Emit(ctx, l)
 				}
 			})
-	}
+	}, fn)
 }

@@ -1,6 +1,10 @@
 package resilience
 
-import "context"
+import (
+	"context"
+
+	"example.com/signals"
+)
 
 // Breaker calls fn while the circuit lets it, and tells the circuit what comes
 // of it. While the circuit is open it returns an *OpenError instead, which is
@@ -20,7 +24,7 @@ import "context"
 func Breaker[T any](fn func(context.Context, T) error, c *Circuit) func(context.Context, T) error {
 	need(fn != nil, "Breaker: the listener is nil")
 	need(c != nil, "Breaker: the circuit is nil; make one with NewCircuit")
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		done, refused := c.allow()
 		if refused != nil {
 			return refused
@@ -34,5 +38,5 @@ func Breaker[T any](fn func(context.Context, T) error, c *Circuit) func(context.
 		err := fn(ctx, payload)
 		came = c.judge(ctx, err)
 		return err
-	}
+	}, fn)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"example.com/signals"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -22,7 +23,7 @@ func Bulkhead[T any](fn func(context.Context, T) error, places *semaphore.Weight
 	need(fn != nil, "Bulkhead: the listener is nil")
 	need(places != nil, "Bulkhead: the semaphore is nil")
 	w := newWait(opts)
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		if !places.TryAcquire(1) {
 			if err := w.place(ctx, places); err != nil {
 				return &refusedError{err}
@@ -30,7 +31,7 @@ func Bulkhead[T any](fn func(context.Context, T) error, places *semaphore.Weight
 		}
 		defer places.Release(1)
 		return fn(ctx, payload)
-	}
+	}, fn)
 }
 
 // place waits for a place.

@@ -26,12 +26,12 @@ type Letter[T any] struct {
 func DeadLetter[T any](fn func(context.Context, T) error, dead signals.Signal[Letter[T]]) func(context.Context, T) error {
 	need(fn != nil, "DeadLetter: the listener is nil")
 	need(dead != nil, "DeadLetter: the signal is nil")
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		return lettered(ctx, func(ctx context.Context) error { return fn(ctx, payload) },
 			func(ctx context.Context, err error, attempts int) {
 				dead.Emit(ctx, Letter[T]{payload, err, attempts})
 			})
-	}
+	}, fn)
 }
 
 // lettered calls a listener and, if it fails, send.

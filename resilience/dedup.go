@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"example.com/signals"
 )
 
 // Dedup calls fn once for each key: a payload whose key it knows is skipped, and
@@ -25,7 +27,7 @@ func Dedup[T any, K comparable](fn func(context.Context, T) error, key func(T) K
 	for _, o := range opts {
 		o(&s.dedupConfig)
 	}
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		k := key(payload)
 		if k != k { //nolint:gocritic,staticcheck // a NaN: a map would keep it for ever and never find it
 			return fn(ctx, payload)
@@ -39,7 +41,7 @@ func Dedup[T any, K comparable](fn func(context.Context, T) error, key func(T) K
 		err := fn(ctx, payload)
 		handled = err == nil
 		return err
-	}
+	}, fn)
 }
 
 // DedupOption configures Dedup.

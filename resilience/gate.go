@@ -33,9 +33,15 @@ func (g *gate[T]) leave(ctx context.Context) {
 	}
 }
 
-// returned counts a refusal that the caller gets as an error.
-func (g *gate[T]) returned(err error) error {
-	g.refusals.Add(1)
+// returned reports a refusal that the caller gets as an error.
+func (g *gate[T]) returned(ctx context.Context, payload T, err error) error {
+	if s, ok := g.Signal.(interface {
+		Refused(ctx context.Context, payload any, err error)
+	}); ok {
+		s.Refused(ctx, payload, err)
+	} else {
+		g.refusals.Add(1)
+	}
 	return err
 }
 
@@ -56,7 +62,7 @@ func (g *gate[T]) Emit(ctx context.Context, payload T) {
 func (g *gate[T]) TryEmit(ctx context.Context, payload T) error {
 	ctx, err := g.enter(ctx)
 	if err != nil {
-		return g.returned(err)
+		return g.returned(ctx, payload, err)
 	}
 	defer g.leave(ctx)
 	if s, ok := g.Signal.(interface {
@@ -73,7 +79,7 @@ func (g *gate[T]) TryEmit(ctx context.Context, payload T) error {
 func (g *gate[T]) TryEmitAll(ctx context.Context, payload T) error {
 	ctx, err := g.enter(ctx)
 	if err != nil {
-		return g.returned(err)
+		return g.returned(ctx, payload, err)
 	}
 	defer g.leave(ctx)
 	if s, ok := g.Signal.(interface {
@@ -96,7 +102,7 @@ func (g *gate[T]) EmitWait(ctx context.Context, payload T) error {
 	}
 	ctx, err := g.enter(ctx)
 	if err != nil {
-		return g.returned(err)
+		return g.returned(ctx, payload, err)
 	}
 	defer g.leave(ctx)
 	return s.EmitWait(ctx, payload)
@@ -108,7 +114,7 @@ func (g *gate[T]) EmitWait(ctx context.Context, payload T) error {
 func (g *gate[T]) Offer(ctx context.Context, payload T) error {
 	ctx, err := g.enter(ctx)
 	if err != nil {
-		return g.returned(err)
+		return g.returned(ctx, payload, err)
 	}
 	defer g.leave(ctx)
 	return g.offer(ctx, payload)

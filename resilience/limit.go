@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"example.com/signals"
 	"golang.org/x/time/rate"
 )
 
@@ -17,12 +18,12 @@ func Limit[T any](fn func(context.Context, T) error, limiter *rate.Limiter, opts
 	need(fn != nil, "Limit: the listener is nil")
 	need(limiter != nil, "Limit: the limiter is nil")
 	c := newWait(opts)
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		if err := c.turn(ctx, limiter); err != nil {
 			return &refusedError{err}
 		}
 		return fn(ctx, payload)
-	}
+	}, fn)
 }
 
 // WaitOption configures the waiting of Limit and Bulkhead.

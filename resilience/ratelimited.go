@@ -44,7 +44,7 @@ func (r *RateLimited[T]) EmitWithLimit(ctx context.Context, payload T) error {
 		ctx = context.Background()
 	}
 	if err := (wait{forever}).turn(ctx, r.limiter); err != nil {
-		return r.returned(err)
+		return r.returned(ctx, payload, err)
 	}
 	return r.offer(ctx, payload)
 }

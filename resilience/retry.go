@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"example.com/signals"
 	"github.com/cenkalti/backoff/v7"
 )
 
@@ -22,13 +23,13 @@ import (
 func Retry[T any](fn func(context.Context, T) error, opts ...RetryOption) func(context.Context, T) error {
 	need(fn != nil, "Retry: the listener is nil")
 	c := newRetryConfig(opts)
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		err := fn(ctx, payload)
 		if err == nil {
 			return nil
 		}
 		return c.again(ctx, err, func() error { return fn(ctx, payload) })
-	}
+	}, fn)
 }
 
 // retrying is what has come of the attempts for one payload.

@@ -3,6 +3,8 @@ package resilience
 import (
 	"context"
 	"time"
+
+	"example.com/signals"
 )
 
 // Timeout gives each call of fn a context that ends after d. An error that fn
@@ -18,7 +20,7 @@ func Timeout[T any](fn func(context.Context, T) error, d time.Duration) func(con
 	need(d > 0, "Timeout(%v): want a positive duration", d)
 	// The cause tells the end of this deadline from that of one further out.
 	cause := &TimeoutError{After: d, Err: context.DeadlineExceeded}
-	return func(ctx context.Context, payload T) error {
+	return signals.Identify(func(ctx context.Context, payload T) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, d, cause)
 		defer cancel()
 		err := fn(ctx, payload)
@@ -26,5 +28,5 @@ func Timeout[T any](fn func(context.Context, T) error, d time.Duration) func(con
 			return &TimeoutError{After: d, Err: err}
 		}
 		return err
-	}
+	}, fn)
 }
