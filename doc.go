@@ -156,6 +156,16 @@
 //   - [Filter]: a panic in it is a failure of the listener.
 //   - [Until]: the listener is not called once the context has ended.
 //
+// # Around
+//
+//   - [Around] wraps every call of every listener, inside Filter, the outermost
+//     first: those of the bus, then those of the signal. What it returns is what
+//     came of the call. next returns a panic of the listener as a [*PanicError].
+//     Nil without a call of next is a delivery; an error without one is a failure
+//     of the listener; a second call of next is an error.
+//   - SyncSignal: an error after a Step has succeeded runs its Undo at once.
+//     AsyncSignal: it wraps the bodies of Events, and of batches.
+//
 // # Drain and Close
 //
 //   - [AsyncSignal.Drain] returns when everything accepted before is finished,

@@ -104,6 +104,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	e := &entry{b: r.b, st: st, fn: *(*uintptr)(fn), scope: c.scope}
 	e.Member = listen.Member{Of: e, Key: c.key, Priority: c.priority}
 	h.Of = e
+	h.Around = e.around()
 	e.sub = Subscription{reg: e, key: c.key}
 	e.pcs.Here(2)
 	if st.counts() {
@@ -119,6 +120,31 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 		}))
 	}
 	return e, c
+}
+
+// around returns the calls of all that wraps the listener's, or nil.
+func (e *entry) around() func(context.Context, func(context.Context) error) error {
+	wraps := e.st.around
+	switch len(wraps) {
+	case 0:
+		return nil
+	case 1:
+		return func(ctx context.Context, next func(context.Context) error) error {
+			return wraps[0](ctx, e.info(), next)
+		}
+	}
+	return func(ctx context.Context, next func(context.Context) error) error {
+		for i := len(wraps) - 1; i > 0; i-- {
+			outer, inner := ctx, next
+			next = func(ctx context.Context) error {
+				if ctx == nil {
+					ctx = outer
+				}
+				return wraps[i](ctx, e.info(), inner)
+			}
+		}
+		return wraps[0](ctx, e.info(), next)
+	}
 }
 
 func configureListener(opts []ListenerOption) *listenerConfig {

@@ -23,8 +23,9 @@ const (
 // payloadOf is what knows the payload. It is passed on as an argument and
 // stored nowhere, so that its functions need no memory of their own.
 type payloadOf struct {
-	run listen.Runner
-	box func() any
+	run  listen.Runner
+	keep func() listen.Runner // makes one that may be kept
+	box  func() any
 }
 
 // emission is one emission.
@@ -90,7 +91,7 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 		x.s.watch.next(x.slow, r.Member)
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
-	undo, err := c.Make(x.ctx, p.run, never)
+	undo, err := c.Make(x.ctx, p.run, p.keep, never)
 	x.skip = c.Skip
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)

@@ -234,7 +234,7 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 	if r.turn != nil {
 		run = w.ordered(run)
 	}
-	_, err := call.Make(contextOf(slot), run, r.gone)
+	_, err := call.Make(contextOf(slot), run, func() listen.Runner { return g.ops.runner(slot) }, r.gone)
 	if !call.Called {
 		w.gone = err == nil && (r.gone() || r.h.Once && r.l.Claimed())
 	}
@@ -254,6 +254,9 @@ func (w *Worker) ordered(run listen.Runner) listen.Runner {
 		undo, ok, err := run(ctx, h, filter)
 		if ok && filter {
 			g.inTurn(r, from)
+			if h.Around != nil { // the call begins with what wraps it
+				g.started(r, from)
+			}
 		}
 		return undo, ok, err
 	}
