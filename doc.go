@@ -174,6 +174,9 @@
 //     again, also concurrently, also after its ctx has ended. Nothing that was
 //     accepted is lost. Registering on a closed signal succeeds and the listener
 //     is never called (TrySubscribe: [ErrClosed]).
+//   - [Cancellable]: the calls get a context that is cancelled on removal, and
+//     when Close, Scope.Close or Bus.Close gives up waiting. Calls that begin after
+//     that begin cancelled. With EmitWait it ends with that of the emitter, too.
 //   - [AsyncSignal.EmitWait] returns when every listener has finished the
 //     emission. A listener that was dropped adds [ErrDropped]. If ctx ends after
 //     the emission was accepted it returns ctx.Err() and delivery goes on.

@@ -255,6 +255,7 @@ type listenerConfig struct {
 	until       []context.Context
 	scope       *Scope
 	concurrency int
+	cancellable bool
 	maxLag      int
 	lagPolicy   LagPolicy
 	asyncOnly   string

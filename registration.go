@@ -26,6 +26,7 @@ type entry struct {
 	fn            uintptr        // the function's entry pc, for its name
 	pcs           source.Callers // who registered it
 	scope         *Scope
+	life          *life // Cancellable, or nil
 	sub           Subscription
 	readers       []*engine.Reader // async signals: one a shard; written before the entry is shared
 
@@ -105,6 +106,9 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	e.Member = listen.Member{Of: e, Key: c.key, Priority: c.priority}
 	h.Of = e
 	h.Around = e.around()
+	if c.cancellable {
+		h.Around = e.cancellable(h.Around)
+	}
 	e.sub = Subscription{reg: e, key: c.key}
 	e.pcs.Here(2)
 	if st.counts() {
@@ -122,8 +126,11 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	return e, c
 }
 
-// around returns the calls of all that wraps the listener's, or nil.
-func (e *entry) around() func(context.Context, func(context.Context) error) error {
+// wrapper wraps the calls of a listener: see listen.Handler.
+type wrapper = func(ctx context.Context, next func(context.Context) error) error
+
+// around returns all that wraps the listener's calls, or nil.
+func (e *entry) around() wrapper {
 	wraps := e.st.around
 	switch len(wraps) {
 	case 0:
