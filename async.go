@@ -167,6 +167,9 @@ func (b *base) closeAll(gs []*engine.Engine, ctx context.Context) error { //noli
 	}
 	err := engine.Drain(orBackground(ctx), gs, "close of")
 	st := b.conf.Load()
+	if err != nil {
+		b.giveUp(st)
+	}
 	if st.bus == nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Bus struct {
 	tapping   []*tap
 	closing   bool    // Close has been called
 	closed    bool    // Close has found nothing left
+	gaveUp    bool    // a Close has given up waiting
 	observers *staged // made from observing
 }
 
@@ -92,6 +93,7 @@ func (b *Bus) joinLocked(m member) {
 		}
 		return
 	}
+	st.gaveUp.Store(b.gaveUp)
 	if b.closing {
 		m.guard(true) // made by a listener that is being drained, perhaps
 	}
@@ -338,6 +340,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	}
 	b.mu.Unlock()
 	if err := b.drain(ctx, "close"); err != nil {
+		b.giveUp()
 		return err
 	}
 	b.mu.Lock()
@@ -348,4 +351,14 @@ func (b *Bus) Close(ctx context.Context) error {
 		errs = append(errs, d.b.closeAll(d.engines(), ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// giveUp tells the cancellable listeners that nobody waits for them any more.
+func (b *Bus) giveUp() {
+	b.mu.Lock()
+	b.gaveUp = true
+	b.mu.Unlock()
+	for _, m := range b.async() {
+		m.b.giveUp(m.st)
+	}
 }

@@ -165,6 +165,16 @@
 //   - [Filter]: a panic in it is a failure of the listener.
 //   - [Until]: the listener is not called once the context has ended.
 //
+// # Around
+//
+//   - [Around] wraps every call of every listener, inside Filter, the outermost
+//     first: those of the bus, then those of the signal. What it returns is what
+//     came of the call. next returns a panic of the listener as a [*PanicError].
+//     Nil without a call of next is a delivery; an error without one is a failure
+//     of the listener; a second call of next is an error.
+//   - SyncSignal: an error after a Step has succeeded runs its Undo at once.
+//     AsyncSignal: it wraps the bodies of Events, and of batches.
+//
 // # Drain and Close
 //
 //   - [AsyncSignal.Drain] returns when everything accepted before is finished,
@@ -175,6 +185,9 @@
 //     accepted is lost; when all is finished it leaves its bus, also if Close has
 //     given up by then. Registering on a closed signal succeeds and the listener
 //     is never called (TrySubscribe: [ErrClosed]).
+//   - [Cancellable]: the calls get a context that is cancelled on removal, and
+//     when Close, Scope.Close or Bus.Close gives up waiting. Calls that begin after
+//     that begin cancelled. With EmitWait it ends with that of the emitter, too.
 //   - [AsyncSignal.EmitWait] returns when every listener has finished the
 //     emission. A listener that was dropped adds [ErrDropped]. If ctx ends after
 //     the emission was accepted it returns ctx.Err() and delivery goes on.

@@ -43,6 +43,7 @@ func (rg *ranged) loop(yield *unsafe.Pointer) {
 	if c.concurrency > 1 {
 		panic(fmt.Sprintf("signals: Events on %q: a loop runs one body at a time; Concurrency(%d) makes no sense", e.st.Name(), c.concurrency))
 	}
+	c.needContext("Events", e.st)
 	_, sub, err := r.enlist(e, c)
 	if sub == nil {
 		panic(err.Error())

@@ -371,3 +371,29 @@ func ExampleSubscription_Done() {
 	// Output:
 	// the plugin is gone: true
 }
+
+// A listener that is stuck learns that a Close has given up on it.
+func ExampleCancellable() {
+	ctx := context.Background()
+	// region cancellable
+	uploads := signals.New[string](signals.Name("uploads"), signals.OnFailure(func(_ context.Context, f signals.Failure) {
+		fmt.Println(f.Key, "of", f.Payload, "ended:", f.Err)
+	}))
+	uploads.Subscribe(func(ctx context.Context, file string) error {
+		<-ctx.Done() // a request that is never answered
+		return ctx.Err()
+	}, signals.Cancellable(), signals.Key("upload"))
+	uploads.Emit(ctx, "a.txt")
+
+	patience, cancel := context.WithTimeout(ctx, time.Millisecond)
+	defer cancel()
+	gaveUp := uploads.Close(patience) // its text names who is in the way
+	fmt.Println(uploads.Close(ctx))   // it does end
+	fmt.Println(errors.Is(gaveUp, context.DeadlineExceeded))
+	// endregion
+
+	// Output:
+	// upload of a.txt ended: context canceled
+	// <nil>
+	// true
+}

@@ -172,3 +172,34 @@ func TestMeterEmitsRecords(t *testing.T) {
 }
 
 // endregion
+
+// Each listener runs in a transaction of its own, which is rolled back if it
+// fails.
+func ExampleAround() {
+	ctx := context.Background()
+	type txKey struct{}
+	// region around
+	inTx := func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+		tx := "tx of " + l.Key
+		if err := next(context.WithValue(ctx, txKey{}, tx)); err != nil {
+			fmt.Println("roll back", tx)
+			return err
+		}
+		fmt.Println("commit", tx)
+		return nil
+	}
+	placed := signals.NewSync[int](signals.Name("order.placed"), signals.Around(inTx))
+	placed.Subscribe(func(ctx context.Context, _ int) error {
+		fmt.Println("insert in", ctx.Value(txKey{}))
+		return nil
+	}, signals.Key("ledger"))
+	placed.Subscribe(func(context.Context, int) error { return errors.New("no stock") }, signals.Key("stock"))
+	fmt.Println(placed.TryEmit(ctx, 1))
+	// endregion
+
+	// Output:
+	// insert in tx of ledger
+	// commit tx of ledger
+	// roll back tx of stock
+	// signals: listener 1 "stock" of "order.placed" failed: no stock
+}

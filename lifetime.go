@@ -61,6 +61,9 @@ func (e *entry) unwatch() {
 	for _, stop := range stops {
 		stop()
 	}
+	if !e.used.Load() { // Once has removed it for the call that is to come
+		e.cancel(errRemoved)
+	}
 	if announced {
 		e.sayRemoved()
 	}

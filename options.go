@@ -20,6 +20,7 @@ type config struct {
 	onFailure  func(context.Context, Failure)
 	logger     *slog.Logger
 	observers  []Observer
+	around     []func(context.Context, *ListenerInfo, func(context.Context) error) error
 	counted    bool
 	initialCap int
 	growth     func(int) int
@@ -139,6 +140,23 @@ func Observe(o Observer) Option {
 	return func(c *config) { c.observers = append(c.observers, o) }
 }
 
+// Around wraps every call of every listener of the signal, or as a default of a
+// bus those of all its signals: a transaction, a timeout, labels for a profile.
+// Several may be given; the first is the outermost, those of the bus around
+// those of the signal. wrap gets what it is to call: next calls the listener with
+// the context that it is given, and returns what came of it, a panic as a
+// *PanicError. What wrap returns is what came of the call: an error, with or
+// without a call of next, is a failure of the listener, nil without one is a
+// delivery. A second call of next only returns an error. If wrap returns an
+// error after a Step has succeeded, the Undo of that runs at once. It is called
+// for what passes Filter, around the bodies of Events and batches too.
+func Around(wrap func(ctx context.Context, l *ListenerInfo, next func(context.Context) error) error) Option {
+	if wrap == nil {
+		return wrongOption("Around(nil): give a function or leave the option out")
+	}
+	return func(c *config) { c.around = append(c.around, wrap) }
+}
+
 // Counted makes the signal count emissions and deliveries and sample listener
 // durations, as signals on a bus do anyway.
 func Counted() Option {
@@ -237,6 +255,7 @@ type listenerConfig struct {
 	until       []context.Context
 	scope       *Scope
 	concurrency int
+	cancellable bool
 	maxLag      int
 	lagPolicy   LagPolicy
 	asyncOnly   string

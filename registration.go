@@ -27,6 +27,7 @@ type entry struct {
 	fn            uintptr        // the function's entry pc, for its name
 	pcs           source.Callers // who registered it
 	scope         *Scope
+	life          *life // Cancellable, or nil
 	sub           Subscription
 	readers       []*engine.Reader // async signals: one a shard; written before the entry is shared
 
@@ -105,6 +106,10 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	e := &entry{b: r.b, st: st, fn: entryPC(fn), scope: c.scope}
 	e.Member = listen.Member{Of: e, Key: c.key, Priority: c.priority}
 	h.Of = e
+	h.Around = e.around()
+	if c.cancellable {
+		h.Around = e.cancellable(h.Around)
+	}
 	h.Sealed()
 	e.sub = Subscription{reg: e, key: c.key}
 	e.pcs.Here(2)
@@ -121,6 +126,34 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 		}))
 	}
 	return e, c
+}
+
+// wrapper wraps the calls of a listener: see listen.Handler.
+type wrapper = func(ctx context.Context, next func(context.Context) error) error
+
+// around returns all that wraps the listener's calls, or nil.
+func (e *entry) around() wrapper {
+	wraps := e.st.around
+	switch len(wraps) {
+	case 0:
+		return nil
+	case 1:
+		return func(ctx context.Context, next func(context.Context) error) error {
+			return wraps[0](ctx, e.info(), next)
+		}
+	}
+	return func(ctx context.Context, next func(context.Context) error) error {
+		for i := len(wraps) - 1; i > 0; i-- {
+			outer, inner := ctx, next
+			next = func(ctx context.Context) error {
+				if ctx == nil {
+					ctx = outer
+				}
+				return wraps[i](ctx, e.info(), inner)
+			}
+		}
+		return wraps[0](ctx, e.info(), next)
+	}
 }
 
 func configureListener(opts []ListenerOption) *listenerConfig {

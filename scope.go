@@ -41,7 +41,11 @@ func (s *Scope) Close(ctx context.Context) error {
 	var errs []error
 	for _, sub := range subs {
 		if sub.reg.busy() { // also if somebody else has just removed it
-			errs = append(errs, sub.Wait(ctx))
+			err := sub.Wait(ctx)
+			if e, ok := sub.reg.(*entry); ok && err != nil && !errors.Is(err, ErrWouldDeadlock) {
+				e.cancel(errGaveUp)
+			}
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

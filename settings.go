@@ -40,6 +40,7 @@ type settings struct {
 	infoPtr atomic.Pointer[SignalInfo]     // made when first asked for after first is known
 	failed  atomic.Uint64                  // failures, panics among them
 	panics  atomic.Uint64                  //
+	gaveUp  atomic.Bool                    // a Close has, or may: Cancellable
 	vetoed  atomic.Uint64                  // vetoes, which are no failures
 	refused atomic.Uint64                  // emissions that a wrapper turned away: Refuse
 	quiet   refusals                       // what the default handler has not logged

@@ -16,7 +16,7 @@ import (
 // none; opts are for making it. It panics if the name belongs to a signal of
 // another payload type or kind, or if there is one already that opts
 // contradict: what they say must be so, but they need not say all. An Observe
-// would not be used, and so contradicts. On a closed bus the signal is closed.
+// or Around would not be used, and so contradicts. On a closed bus the signal is closed.
 func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 	return (*AsyncSignal[T])(b.topic(KindAsync, name, (*listen.Type[T])(nil), opts, func(st *settings) member {
 		s := new(AsyncSignal[T])
@@ -89,6 +89,7 @@ func (c *config) contradicts(in *config) (what []string) {
 	differ("OnFailure", c.onFailure != nil, sameFunc(c.onFailure, in.onFailure))
 	differ("Logger", c.logger != nil, c.logger == in.logger)
 	differ("Observe", len(c.observers) > 0, false)
+	differ("Around", len(c.around) > 0, false)
 	differ("InitialCapacity", c.initialCap > 0, c.initialCap == in.initialCap)
 	differ("Growth", c.growth != nil, sameFunc(c.growth, in.growth))
 	if c.capacity > 0 && (c.capacity != in.capacity || c.overflow != in.overflow) {

@@ -90,7 +90,7 @@ func partly(err error, n int) (*BatchError, error) {
 
 // RetryBatch is Retry for a listener of batches that may return a *BatchError:
 // it is called again with those that failed, without those whose error is
-// Permanent or turned away by RetryIf. What the RetryError holds in the end
+// Permanent, a veto, or turned away by RetryIf. What the RetryError holds in the end
 // goes by the index in the whole batch. After another error it is called again
 // with all that were left.
 func RetryBatch[T any](fn func(context.Context, []T) error, opts ...RetryOption) func(context.Context, []T) error {
@@ -100,8 +100,8 @@ func RetryBatch[T any](fn func(context.Context, []T) error, opts ...RetryOption)
 	c.retryIf = nil // rest asks it, for each payload
 	return signals.Identify(func(ctx context.Context, batch []T) error {
 		err := fn(ctx, batch)
-		if err == nil {
-			return nil
+		if err == nil || signals.IsVeto(err) {
+			return err
 		}
 		r := &rest[T]{batch: batch, retryIf: retryIf, errs: make(map[int]error)}
 		again := *c
@@ -137,6 +137,16 @@ func (r *rest[T]) took(err error) error {
 		return nil
 	}
 	failed, err := partly(err, len(r.batch))
+	if failed == nil && signals.IsVeto(err) {
+		for k := range r.batch {
+			i := k
+			if r.index != nil {
+				i = r.index[k]
+			}
+			r.errs[i] = err
+		}
+		return backoff.Permanent(errAttempt)
+	}
 	if failed == nil {
 		if r.retryIf != nil && !r.retryIf(err) {
 			err = backoff.Permanent(err)
@@ -164,7 +174,7 @@ func (r *rest[T]) took(err error) error {
 			continue
 		}
 		r.errs[i] = e
-		if IsPermanent(e) || r.retryIf != nil && !r.retryIf(e) {
+		if IsPermanent(e) || signals.IsVeto(e) || r.retryIf != nil && !r.retryIf(e) {
 			continue
 		}
 		batch, index = append(batch, payload), append(index, i)
@@ -185,13 +195,17 @@ func (r *rest[T]) took(err error) error {
 // result puts what came of the payloads into what Retry returned.
 func (r *rest[T]) result(err error) error {
 	if gaveUp, ok := err.(*RetryError); ok && len(r.errs) > 0 { //nolint:errorlint // it is one or nil
-		gaveUp.Err = &BatchError{Errs: r.errs}
+		failed := &BatchError{Errs: r.errs}
+		if signals.IsVeto(failed) { // nothing has failed
+			return failed
+		}
+		gaveUp.Err = failed
 	}
 	return err
 }
 
 // DeadLetterBatch is DeadLetter for a listener of batches: it emits a letter
-// for each payload that failed. After a *BatchError these are the ones it names,
+// for each payload that failed, but was not vetoed. After a *BatchError these are the ones it names,
 // each with its own error; after another error, a panic or runtime.Goexit all
 // payloads of the batch.
 func DeadLetterBatch[T any](fn func(context.Context, []T) error, dead signals.Signal[Letter[T]]) func(context.Context, []T) error {
@@ -204,7 +218,7 @@ func DeadLetterBatch[T any](fn func(context.Context, []T) error, dead signals.Si
 				for i, payload := range batch {
 					l := Letter[T]{payload, whole, attempts}
 					if failed != nil {
-						if l.Err = failed.Errs[i]; l.Err == nil {
+						if l.Err = failed.Errs[i]; l.Err == nil || signals.IsVeto(l.Err) {
 							continue
 						}
 					}

@@ -19,10 +19,11 @@ type Letter[T any] struct {
 }
 
 // DeadLetter emits on dead what fn failed to handle, by an error, a panic or
-// runtime.Goexit. Around Retry that is after the last attempt. The failure goes
-// on: it is returned, and counted by the signal as without DeadLetter. The
-// letter has the values of ctx but not its end, so that it outlives the request
-// that failed. If dead refuses the letter, its failure handler gets it.
+// runtime.Goexit; a veto is no failure, and makes no letter. Around Retry that
+// is after the last attempt. The failure goes on: it is returned, and counted by
+// the signal as without DeadLetter. The letter has the values of ctx but not its
+// end, so that it outlives the request that failed. If dead refuses the letter,
+// its failure handler gets it.
 func DeadLetter[T any](fn func(context.Context, T) error, dead signals.Signal[Letter[T]]) func(context.Context, T) error {
 	need(fn != nil, "DeadLetter: the listener is nil")
 	need(dead != nil, "DeadLetter: the signal is nil")
@@ -52,7 +53,7 @@ func lettered(ctx context.Context, call func(context.Context) error, send func(c
 	}()
 	err := call(a)
 	returned = true
-	if err != nil {
+	if err != nil && !signals.IsVeto(err) {
 		send(context.WithoutCancel(ctx), err, callsOf(err))
 	}
 	return err

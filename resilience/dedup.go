@@ -12,7 +12,7 @@ import (
 // Dedup calls fn once for each key: a payload whose key it knows is skipped, and
 // counts as handled. It knows the last size keys that were handled, those
 // that came again counting as new, and those that are under way. The key of a
-// call that failed is forgotten, so that the payload may come again; so is a
+// call that failed, or vetoed, is forgotten, so that the payload may come again; so is a
 // handled one when its TTL is over. A payload that comes while the first of its
 // key is still under way is skipped as well: a failure of that one is reported
 // as its own, and a Retry within is what calls again.

@@ -14,7 +14,8 @@ import (
 // 100 ms, then twice as long each time up to 10 s, each wait varied by up to a
 // half. It gives up with a *RetryError after the last attempt, after
 // MaxElapsedTime, when ctx ends, or at once for an error that is Permanent or
-// turned away by RetryIf. A panic is not retried. fn is called at least once.
+// turned away by RetryIf. A veto (signals.Veto) is an answer: it is returned as it
+// is, and not retried, and so is a panic. fn is called at least once.
 //
 // When a circuit refuses, the next attempt waits until the circuit lets trials
 // through. If that is further away than the longest wait of Backoff, or the
@@ -25,8 +26,8 @@ func Retry[T any](fn func(context.Context, T) error, opts ...RetryOption) func(c
 	c := newRetryConfig(opts)
 	return signals.Identify(func(ctx context.Context, payload T) error {
 		err := fn(ctx, payload)
-		if err == nil {
-			return nil
+		if err == nil || signals.IsVeto(err) {
+			return err
 		}
 		return c.again(ctx, err, func() error { return fn(ctx, payload) })
 	}, fn)
@@ -41,6 +42,7 @@ type retrying struct {
 	last    error // what came of the last attempt
 	real    error // what the listener returned last, or nil
 	calling bool  // an attempt is under way
+	veto    error // what ended the attempts, if that was a veto
 	letter  *attempts
 }
 
@@ -71,7 +73,7 @@ func (c *retryConfig) again(ctx context.Context, err error, call func() error) e
 			}
 		}))
 	if gaveUp == nil {
-		return nil
+		return r.veto
 	}
 	return r.gaveUp(gaveUp)
 }
@@ -80,6 +82,10 @@ func (c *retryConfig) again(ctx context.Context, err error, call func() error) e
 // package backoff, which gets to see no foreign error.
 func (r *retrying) took(err error) error {
 	if err == nil {
+		return nil
+	}
+	if signals.IsVeto(err) { // an answer, if not the one that was hoped for
+		r.veto = err
 		return nil
 	}
 	r.tries++

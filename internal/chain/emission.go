@@ -23,8 +23,9 @@ const (
 // payloadOf is what knows the payload. It is passed on as an argument and
 // stored nowhere, so that its functions need no memory of their own.
 type payloadOf struct {
-	run listen.Runner
-	box func() any
+	run  listen.Runner
+	keep func() listen.Runner // makes one that may be kept
+	box  func() any
 }
 
 // emission is one emission.
@@ -101,7 +102,7 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 		return nil, err
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
-	undo, err := c.Make(x.ctx, p.run, nil) // nil: an emission under way may still call one that was removed
+	undo, err := c.Make(x.ctx, p.run, p.keep, nil) // nil: an emission under way may still call one that was removed
 	x.skip = c.Skip
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)

@@ -144,6 +144,12 @@ func Slow[T any](s *Signal, mode Mode, l *roster.List, ctx context.Context, payl
 		run: func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
 			return listen.Run(ctx, h, filter, payload)
 		},
+		keep: func() listen.Runner {
+			kept := payload // so that it is in memory of its own only if it must
+			return func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+				return listen.Run(ctx, h, filter, kept)
+			}
+		},
 		box: func() any { return payload },
 	})
 }

@@ -17,6 +17,10 @@ type Loop struct {
 	cl    claim
 	yield *unsafe.Pointer // a func(T) bool
 	over  bool            // the range ends
+
+	at, calls uint64 // as of a Worker
+	yielded   bool   // the body has come back
+	panicked  any    // by a panic, in an Around
 }
 
 // NewLoop makes the loop of a reader that was made with that pull. yield is the
@@ -84,43 +88,63 @@ func (g *Engine) answered(r *Reader) {
 func (l *Loop) body() {
 	g, r, from := l.g, l.r, l.cl.from
 	slot := g.slot(l.cl.c, from)
-	at, calls, outcome := from, uint64(0), error(nil)
+	l.at, l.calls, l.yielded, l.panicked = from, 0, false, nil
+	var outcome error
 	defer func() {
 		g.mu.Lock()
 		defer g.unlock()
-		g.finish(r, from, at, calls, outcome)
+		g.finish(r, from, l.at, l.calls, outcome)
 	}()
 	r.begin()
-	call := listen.Call{Member: r.m, Handler: r.h, Timed: r.timing != nil && tally.Sampled(from)}
 	if r.gone() {
 		l.over = true
 		return // dropped
 	}
-	yielded := false // the body has come back
+	call := listen.Call{Member: r.m, Handler: r.h, Timed: r.timing != nil && tally.Sampled(from)}
 	defer func() {
-		if call.Called && !yielded {
+		if call.Called && !l.yielded {
 			outcome = r.l.Lost()
 		}
 	}()
 	_, err := call.Make(contextOf(slot), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
-		if filter {
-			return g.ops.Call(ctx, h, true, slot)
-		}
-		at, calls = from+1, 1
-		l.over = true // unless the body comes back
-		more := g.ops.Yield(l.yield, slot)
-		yielded, l.over = true, !more || r.h.Once
-		return nil, false, nil
-	}, r.gone)
+		return l.run(ctx, h, filter)
+	}, func() listen.Runner { return l.run }, r.gone)
+	if l.panicked != nil {
+		panic(l.panicked)
+	}
+	if call.Called && l.calls == 0 { // an Around did not go on to the body
+		l.at, l.calls, l.yielded, l.over = from+1, 1, true, r.h.Once
+	}
 	switch {
-	case call.Called:
-	case err != nil: // of a filter
-		at = from + 1
+	case err != nil: // of a filter, or an Around
+		l.at = from + 1
 		outcome = r.l.Named(err)
 		r.l.Failed(contextOf(slot), g.ops.Box(slot), err)
+	case call.Called:
 	case r.gone():
 		l.over = true // dropped, while its filter or an observer ran
 	default:
-		at = from + 1
+		l.at = from + 1
 	}
+}
+
+// run is the listen.Runner of the claimed emission. What an Around is told of a
+// panic in the body goes on behind it.
+func (l *Loop) run(ctx context.Context, h *listen.Handler, filter bool) (_ listen.Undo, _ bool, err error) {
+	slot := l.g.slot(l.cl.c, l.cl.from)
+	if filter {
+		return l.g.ops.Call(ctx, h, true, slot)
+	}
+	l.at, l.calls = l.cl.from+1, 1
+	l.over = true // unless the body comes back
+	if h.Around != nil {
+		defer func() {
+			if l.panicked = recover(); l.panicked != nil {
+				err = l.r.l.Panicked(l.panicked)
+			}
+		}()
+	}
+	more := l.g.ops.Yield(l.yield, slot)
+	l.yielded, l.over = true, !more || h.Once
+	return nil, false, nil
 }

@@ -48,6 +48,13 @@ func (t *payloadType) run(ctx context.Context, h *listen.Handler, filter bool, s
 	return nil, false, nil
 }
 
+// runner is run, as a function that may be kept.
+func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
+	return func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+		return t.run(ctx, h, filter, slot)
+	}
+}
+
 // TypeOf returns the payload type.
 func TypeOf(p listen.Typer) reflect.Type { return reflect.TypeOf(p.Type()).Elem() }
 

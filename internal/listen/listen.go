@@ -103,6 +103,7 @@ type Handler struct {
 	Filters []unsafe.Pointer // func(T) bool
 	Until   []context.Context
 	Once    bool
+	Around  func(ctx context.Context, next func(context.Context) error) error // what wraps each call, or nil
 
 	Of Listener
 
@@ -111,7 +112,7 @@ type Handler struct {
 
 // Sealed notes what the handler is, once all else is known, and returns it.
 func (h *Handler) Sealed() *Handler {
-	h.special = h.Step != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once
+	h.special = h.Step != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || h.Around != nil
 	return h
 }
 
@@ -150,12 +151,13 @@ type Call struct {
 
 // Make makes the call, unless the options turn the payload away or the listener
 // has been removed. run knows the payload: it asks the filters, or calls the
-// listener. gone, unless it is nil, reports that the listener has been removed; it is
-// asked last, behind filters and observers, which may take their time. Neither is
-// kept.
+// listener. keep makes another one that may be kept, which costs memory: for an
+// Around, which is user code. gone, unless it is nil, reports that the listener has
+// been removed; it is asked last, behind filters and observers, which may take
+// their time. None of them is kept.
 // With an error and without Called a filter has failed, or Goexit is on its
 // way.
-func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Undo, err error) {
+func (c *Call) Make(ctx context.Context, run Runner, keep func() Runner, gone func() bool) (undo Undo, err error) {
 	h, m := c.Handler, c.Member
 	if h.Special() {
 		if _, ok, err := run(ctx, h, true); !ok || err != nil {
@@ -173,14 +175,18 @@ func (c *Call) Make(ctx context.Context, run Runner, gone func() bool) (undo Und
 		return nil, nil
 	}
 	if ended != nil || c.Timed {
-		return c.timed(ctx, run, ended)
+		return c.timed(ctx, run, keep, ended)
 	}
-	return c.call(ctx, run)
+	return c.call(ctx, run, keep)
 }
 
 // call calls the listener.
-func (c *Call) call(ctx context.Context, run Runner) (undo Undo, err error) {
+func (c *Call) call(ctx context.Context, run Runner, keep func() Runner) (undo Undo, err error) {
 	c.Called = true
+	if c.Handler.Around != nil {
+		undo, c.Skip, err = around(ctx, c.Handler, keep())
+		return undo, err
+	}
 	undo, _, err = run(ctx, c.Handler, false)
 	if err != nil && c.Member.Of.Skips(err) {
 		c.Skip, err = true, nil
@@ -192,7 +198,7 @@ func (c *Call) call(ctx context.Context, run Runner) (undo Undo, err error) {
 type Runner = func(ctx context.Context, h *Handler, filter bool) (undo Undo, ok bool, err error)
 
 // timed makes a call whose end somebody wants to know.
-func (c *Call) timed(ctx context.Context, run Runner, ended any) (undo Undo, err error) {
+func (c *Call) timed(ctx context.Context, run Runner, keep func() Runner, ended any) (undo Undo, err error) {
 	start := tally.Clock()
 	returned := false
 	defer func() {
@@ -207,7 +213,7 @@ func (c *Call) timed(ctx context.Context, run Runner, ended any) (undo Undo, err
 			c.Member.Of.Ended(ctx, ended, took, err)
 		}
 	}()
-	undo, err = c.call(ctx, run)
+	undo, err = c.call(ctx, run, keep)
 	returned = true
 	return undo, err
 }
