@@ -211,17 +211,23 @@ func readHead(stack string) (id, state string, waited time.Duration, frames stri
 // syncListener returns the innermost of the known functions that a sync signal
 // has called, or "".
 func syncListener(frames string, known map[string]*hearing) string {
-	above := "" // the core's frames; what wraps the listener is in between
+	above := ""            // the core's frames
+	last, within := "", "" // known function; the same, inside a wrapper that passes on its name
 	for line := range strings.SplitSeq(frames, "\n") {
 		name := frameName(line)
 		switch {
 		case name == "":
 		case !ofCore(name):
-			if n := shortName(name); known[n] != nil {
-				above = n
+			if above = shortName(name); known[above] != nil {
+				last = above
 			}
-		case strings.HasPrefix(name, syncSignal) && above != "":
+		case strings.HasPrefix(name, core+".Identify["):
+			within = last
+		case !strings.HasPrefix(name, syncSignal):
+		case known[above] != nil:
 			return above
+		case within != "":
+			return within
 		}
 	}
 	return ""

@@ -102,6 +102,14 @@ func TestASyncListenerIsStuckWhenItsGoroutineHasNotMoved(t *testing.T) {
 	wantKinds(t, "when they have gone on", l.after(10*time.Second), "info silent s mail")
 }
 
+func TestAWrappedListenerIsStuckUnderItsOwnName(t *testing.T) {
+	l := newLooks(t)
+	l.begun(t, "s", "mail")
+	wrapped := goroutine(7, "select", self+"listens", "resilience.Retry[...].func1", core+".Identify[...].func1", "emit", "main.main")
+	l.after(0, wrapped)
+	wantKinds(t, "20s later", l.after(20*time.Second, wrapped), "error stuck s mail")
+}
+
 func TestTheRuntimesMinutesAreTakenAtTheFirstLook(t *testing.T) {
 	l := newLooks(t)
 	l.begun(t, "s", "mail").Emit(t.Context(), 1) // calls that come back do not matter then
