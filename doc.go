@@ -204,7 +204,8 @@
 //     the empty chunk too. A removed closure is not kept, nor a signal by a
 //     context of Until that outlives it. A stuck listener with MaxLag holds n emissions, the one it is stuck
 //     in, and one chunk. A burst does not keep its peak.
-//   - AsyncSignal: no goroutine and no timer while idle; at most one goroutine per
+//   - AsyncSignal: no goroutine and no timer while idle, but for one of SlowAfter
+//     for that long behind the last emission; at most one goroutine per
 //     listener with work (n with Concurrency(n)), and one spare that has not
 //     begun. Nothing is shared between signals, and nothing leaks if Close is
 //     never called.

@@ -86,6 +86,8 @@ func TestASignalWithSlowAfterMayBeUsedInsideAndOutsideOfBubbles(t *testing.T) {
 	for range 2 {
 		synctest.Test(t, use)
 		use(t)
+		// A worker that still looks around would serve the next bubble from outside.
+		eventually(t, "the worker has gone", func() bool { return packageAsync.Stats().Workers == 0 })
 	}
 }
 

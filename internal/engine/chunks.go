@@ -239,7 +239,6 @@ func (g *Engine) rest() {
 		}
 		return
 	}
-	g.alarm.stop()
 	if c == nil || c.slots == nil {
 		return
 	}

@@ -9,24 +9,13 @@ import (
 	"example.com/signals/internal/tally"
 )
 
-// alarm is the timer of SlowAfter. It is made anew each time: one that was made
-// in a bubble of testing/synctest must not be reset from outside.
+// alarm is the timer of SlowAfter. It is made anew each time, and never stopped
+// or reset: the runtime ends the process when one that was made in a bubble of
+// testing/synctest is touched from outside. One that is not needed any more looks
+// once, and finds nothing.
 type alarm struct {
-	timer *time.Timer   // nil: none; under Engine.mu, as is due
-	due   time.Duration // when it will look
-}
-
-// stop ends it. A timer of a bubble panics when it is stopped from outside;
-// it is left alone then, and finds nothing when it looks.
-func (a *alarm) stop() {
-	if a.timer == nil {
-		return
-	}
-	defer func() {
-		_ = recover()
-		a.timer = nil
-	}()
-	a.timer.Stop()
+	armed bool          // a timer will look; under Engine.mu, as is due
+	due   time.Duration // when
 }
 
 // arm makes sure that a timer will look at a call that begins now. It must be
@@ -34,7 +23,7 @@ func (a *alarm) stop() {
 // outside of this one, is as good as none: the clock tells.
 func (g *Engine) arm(now time.Duration) {
 	a := &g.alarm
-	if a.timer != nil && now <= a.due+g.slowAfter && a.due <= now+g.slowAfter {
+	if a.armed && now <= a.due+g.slowAfter && a.due <= now+g.slowAfter {
 		return
 	}
 	g.armFor(now, g.slowAfter)
@@ -42,11 +31,12 @@ func (g *Engine) arm(now time.Duration) {
 
 func (g *Engine) armFor(now, in time.Duration) {
 	weakly := weak.Make(g) // it keeps no signal alive that was dropped
-	g.alarm = alarm{time.AfterFunc(in, func() {
+	g.alarm = alarm{true, now + in}
+	time.AfterFunc(in, func() {
 		if g := weakly.Value(); g != nil {
 			g.late()
 		}
-	}), now + in}
+	})
 }
 
 // late warns of the calls that have run longer than SlowAfter, once each, and
@@ -80,7 +70,7 @@ func (g *Engine) late() {
 			}
 		}
 	}
-	g.alarm.timer = nil
+	g.alarm.armed = false
 	if in < math.MaxInt64 {
 		g.armFor(now, in)
 	}
