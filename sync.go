@@ -42,13 +42,13 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	l := s.b.list.Load()
 	switch {
 	case l == nil || ctx == nil:
-		s.emitOther(ctx, payload, l)
+		s.emitOther(ctx, payload, l, tally.Here())
 		return
 	case l.Only == nil:
 		if l.Fast {
 			chain.EmitAll(l, ctx, payload)
-		} else if l.Single == nil || !chain.EmitOne(s.b.conf.Load().chain, l, ctx, payload) {
-			s.emitOther(ctx, payload, l)
+		} else if k := tally.Here(); l.Single == nil || !chain.EmitOne(s.b.conf.Load().chain, l, ctx, payload, k) {
+			s.emitOther(ctx, payload, l, k)
 		}
 		return
 	}
@@ -62,8 +62,9 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 }
 
 // emitOther is Emit for what is not so fast; without options and observers it
-// counts. One emission of 64 is then timed, and goes the slow way.
-func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List) {
+// counts, in the stripe that k picks: one all the way, or the count there might
+// not move and the same emission be timed again and again. One emission of 64 is then timed, and goes the slow way.
+func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List, k uint64) {
 	if l == nil {
 		s.b.touch()
 		return
@@ -75,14 +76,13 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 	}
 	st := s.b.conf.Load()
 	if l.Counts && !l.Slow && !st.chain.Watched.Load() {
-		k := tally.Here()
 		if n := st.chain.Emitted.At(k); !tally.Sampled(n.Load()) {
 			n.Add(1)
 			chain.EmitCounted(st.chain, l, ctx, payload, k)
 			return
 		}
 	}
-	_ = chain.Slow(st.chain, chain.Emit, l, ctx, payload)
+	_ = chain.Slow(st.chain, chain.Emit, l, ctx, payload, k)
 }
 
 // TryEmit calls the listeners in order and stops at the first failure, which
@@ -100,7 +100,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 		ctx = context.Background()
 	}
 	if !l.Fast {
-		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, l, ctx, payload)
+		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, l, ctx, payload, tally.Here())
 	}
 	ran, err, ended := chain.Try(l, ctx, payload)
 	switch {
@@ -121,7 +121,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 		s.b.touch()
 		return nil
 	}
-	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload)
+	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload, tally.Here())
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number

@@ -41,8 +41,8 @@ type emission struct {
 	skip  bool            // the last one wants those behind it not to be called
 }
 
-func (s *Signal) run(mode Mode, l *roster.List, ctx context.Context, p payloadOf) error { //nolint:revive // l is the receiver's part
-	x := emission{s: s, l: l, k: tally.Here(), ctx: ctx}
+func (s *Signal) run(mode Mode, l *roster.List, ctx context.Context, k uint64, p payloadOf) error { //nolint:revive // l is the receiver's part
+	x := emission{s: s, l: l, k: k, ctx: ctx}
 	x.begin(p.box)
 	switch mode {
 	case TryEmit:

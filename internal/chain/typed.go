@@ -90,9 +90,9 @@ func EmitCounted[T any](s *Signal, l *roster.List, ctx context.Context, payload 
 }
 
 // EmitOne is Emit for one listener that is counted. It reports whether it has
-// emitted: not if somebody watches, or the emission is one of the sample.
-func EmitOne[T any](s *Signal, l *roster.List, ctx context.Context, payload T) bool { //nolint:revive // as EmitAll
-	i := tally.Here()
+// emitted: not if somebody watches, or the emission is one of the sample. It is
+// counted in stripe i.
+func EmitOne[T any](s *Signal, l *roster.List, ctx context.Context, payload T, i uint64) bool { //nolint:revive // as EmitAll
 	n := s.Emitted.At(i)
 	if s.Watched.Load() || tally.Sampled(n.Load()) {
 		return false
@@ -138,9 +138,10 @@ func Try[T any](l *roster.List, ctx context.Context, payload T) (ran int, err er
 	return ran, nil, false
 }
 
-// Slow makes an emission with steps, options, counting and observers.
-func Slow[T any](s *Signal, mode Mode, l *roster.List, ctx context.Context, payload T) error { //nolint:revive // as EmitAll
-	return s.run(mode, l, ctx, payloadOf{
+// Slow makes an emission with steps, options, counting, in stripe i, and
+// observers.
+func Slow[T any](s *Signal, mode Mode, l *roster.List, ctx context.Context, payload T, i uint64) error { //nolint:revive // as EmitAll
+	return s.run(mode, l, ctx, i, payloadOf{
 		run: func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
 			return listen.Run(ctx, h, filter, payload)
 		},

@@ -519,3 +519,36 @@ func TestTextsReadWell(t *testing.T) {
 		t.Errorf("got %v; want one that names the scope", err)
 	}
 }
+
+// The counters are striped by the place of the stack, and what is timed is
+// decided by the count of a stripe: at no depth may an emission be timed that
+// moves another one's count.
+func TestOneEmissionOfManyIsTimedAtWhateverDepth(t *testing.T) {
+	for _, listeners := range []int{1, 3} {
+		s := signals.NewSync[int](signals.Counted())
+		for range listeners {
+			s.Subscribe(nothing)
+		}
+		const depths, each = 400, 64
+		for depth := range depths {
+			emitDeep(s, depth, each)
+		}
+		const want = depths * each / 64
+		if n := s.Stats().Listeners[0].Durations.Count; n < want/2 || n > 2*want+64 {
+			t.Errorf("%d listeners: %d of %d emissions were timed, want about %d", listeners, n, depths*each, want)
+		}
+	}
+}
+
+//go:noinline
+func emitDeep(s *signals.SyncSignal[int], depth, n int) {
+	var frame [64]byte
+	if depth > 0 {
+		emitDeep(s, depth-1, n)
+		runtime.KeepAlive(&frame)
+		return
+	}
+	for range n {
+		s.Emit(context.Background(), 1)
+	}
+}
