@@ -71,8 +71,10 @@ func TestSoak(t *testing.T) {
 		if round > 5 && now > memory+4<<20 {
 			t.Fatalf("round %d: the heap grew from %d to %d bytes", round, memory, now)
 		}
-		if n := runtime.NumGoroutine(); round > 5 && n > goroutines {
-			t.Fatalf("round %d: %d goroutines, %d at first", round, n, goroutines)
+		if round > 5 { // one of a timer, or of a worker that looks around, is soon gone
+			eventually(t, fmt.Sprintf("round %d: there are %d goroutines, as at first", round, goroutines), func() bool {
+				return runtime.NumGoroutine() <= goroutines
+			})
 		}
 		if round%60 == 0 {
 			t.Logf("round %d: %d bytes of heap, %d goroutines", round, now, runtime.NumGoroutine())
