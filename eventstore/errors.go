@@ -91,18 +91,8 @@ type PersistedError struct{ Err error }
 
 // Error says that the events are stored, and what failed.
 func (e *PersistedError) Error() string {
-	return "eventstore: the events are stored, but listeners of Persisted failed: " + errText(e.Err)
+	return fmt.Sprintf("eventstore: the events are stored, but listeners of Persisted failed: %v", e.Err)
 }
 
 // Unwrap returns the failures.
 func (e *PersistedError) Unwrap() error { return e.Err }
-
-// errText is err.Error, but for one that panics: it may be a listener's.
-func errText(err error) (text string) {
-	defer func() {
-		if v := recover(); v != nil {
-			text = fmt.Sprintf("%T, whose Error panicked", err)
-		}
-	}()
-	return err.Error()
-}
