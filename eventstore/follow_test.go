@@ -19,6 +19,7 @@ type hints struct {
 	fn       func(eventstore.Notice)
 	watching int
 	pages    atomic.Int64 // number of calls of Page
+	looked   func()       // if set, called when a page has been read
 }
 
 func (h *hints) Watch(fn func(eventstore.Notice)) func() {
@@ -42,7 +43,11 @@ func (h *hints) send(n eventstore.Notice) {
 
 func (h *hints) Page(ctx context.Context, r eventstore.PageRequest) (eventstore.Page, error) {
 	h.pages.Add(1)
-	return h.Backend.Page(ctx, r)
+	page, err := h.Backend.Page(ctx, r)
+	if h.looked != nil {
+		h.looked()
+	}
+	return page, err
 }
 
 // commit appends past the store, without a notice.
@@ -201,6 +206,22 @@ func TestAnOldWatchsNoticesAreIgnored(t *testing.T) {
 		backend.send(eventstore.Notice{Events: backend.commit(t, "c")})
 		synctest.Wait()
 		f.is(t, 1, 2, 3)
+		cancel()
+	})
+}
+
+func TestACommitBetweenTheLookAndTheWaitIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		backend := &hints{Backend: eventstore.Memory()}
+		backend.looked = func() {
+			backend.looked = nil
+			backend.send(eventstore.Notice{Events: backend.commit(t, "a")})
+		}
+		var f followed
+		go f.run(ctx, eventstore.New(backend), eventstore.All())
+		synctest.Wait()
+		f.is(t, 1)
 		cancel()
 	})
 }
