@@ -15,8 +15,9 @@ import "context"
 // the operation in errors. So errors of a backend begin with the backend's own
 // name, wrap the sentinels of this package where they apply, and are a bare
 // *ConflictError or *DuplicateError where that is what happened. What a backend
-// hands to the Store it does not change afterwards, and the Store neither. All
-// methods may be called by any number of goroutines at once, and by several
+// hands to the Store it does not change afterwards, and the Store neither.
+// Positions and versions in requests and conditions may be any uint64, also more
+// than fits into a column. All methods may be called by any number of goroutines at once, and by several
 // Stores.
 //
 // # Order

@@ -18,7 +18,8 @@ type Checkpoints interface {
 	// ordered by key. Unknown ones are left out.
 	Keys(ctx context.Context, keys ...string) ([]Checkpoint, error)
 
-	// DeleteKey removes the checkpoint and the dead letters of a key.
+	// DeleteKey removes the checkpoint and the dead letters of a key, if there
+	// are any.
 	DeleteKey(ctx context.Context, key string) error
 
 	// Advance commits the move, durably and in one transaction, and before it,
@@ -40,10 +41,13 @@ type Checkpoints interface {
 	// after that one, by position.
 	DeadLetters(ctx context.Context, key string, after Position, limit int) ([]DeadLetter, error)
 
-	// Redeliver marks dead letters of the key as Requested, or if remove, takes
-	// them away; all of them if no positions are given. A position that has no
-	// dead letter is an error that names it, and nothing is changed.
-	Redeliver(ctx context.Context, key string, remove bool, positions ...Position) error
+	// Redeliver marks dead letters of the key as Requested; all of them if no
+	// positions are given. A position that has no dead letter is an error that
+	// names it, and nothing is changed.
+	Redeliver(ctx context.Context, key string, positions ...Position) error
+
+	// Discard removes dead letters of the key; otherwise as Redeliver.
+	Discard(ctx context.Context, key string, positions ...Position) error
 }
 
 // Checkpoint is where a durable listener stands.
@@ -60,10 +64,14 @@ type Checkpoint struct {
 // Move is one step of a durable listener.
 type Move struct {
 	Key      string
-	From, To Position // To may be From: when only dead letters change
-	Dead     []Dead   // new ones, or new failures of old ones: by position, they replace
-	Settled  []Position
-	Stopped  string
+	From, To Position // the checkpoint goes from here to there; To may be From
+	// Dead are new dead letters, at positions after From; or, up to From, new
+	// failures of those that were redelivered: they replace what is there,
+	// which is then no longer Requested, and bring back none that was discarded
+	// meanwhile.
+	Dead    []Dead
+	Settled []Position // dead letters that are none any more; some may be gone already
+	Stopped string     // see Checkpoint
 }
 
 // Dead is a dead letter as a Move stores it: its event is in the store.
@@ -99,7 +107,8 @@ type Leaser interface {
 
 // Lease is a hold on a key.
 type Lease interface {
-	// Lost is closed when the lease is not, or perhaps not, held any more.
+	// Lost is closed when the lease is not, or perhaps not, held any more; also
+	// by Release.
 	Lost() <-chan struct{}
 	// Release gives it back. It may be called again.
 	Release()
@@ -122,8 +131,9 @@ type Snapshot struct {
 
 // Snapshots is what a backend has for snapshots: one for each name and version.
 type Snapshots interface {
-	// SaveSnapshot keeps it instead of the one with that name and version, if
-	// that is of a smaller position. It need not be durable at once.
+	// SaveSnapshot keeps it instead of the one with that name and version,
+	// unless that is of a larger position. It need not be durable at once. (A
+	// Store that finds one which it must not trust drops it first.)
 	SaveSnapshot(ctx context.Context, s Snapshot) error
 	// LoadSnapshot returns it as it was saved, false if there is none.
 	LoadSnapshot(ctx context.Context, name string, version int) (Snapshot, bool, error)

@@ -19,6 +19,12 @@ func Memory() Backend {
 		byType:   map[string][]Position{},
 		byTag:    map[string][]Position{},
 		watchers: map[int]func(Notice){},
+
+		checkpoints: map[string]*memoryCheckpoint{},
+		leases:      map[string]*memoryLease{},
+		snapshots:   map[memorySnapshot]Snapshot{},
+		subjects:    map[string]string{},
+		keys:        map[string][]byte{},
 	}
 }
 
@@ -26,21 +32,30 @@ func Memory() Backend {
 // query can name. No call holds the lock for long, so no context is looked at
 // while waiting for it.
 type memory struct {
-	identity string
-
 	mu       sync.RWMutex
+	identity string     // under mu, as all that follows
 	events   []Recorded // the event at position p is events[p-1]; elements are never written again
 	ids      map[string]Position
 	byStream map[string][]Position // ascending, as the next two; version n is at [n-1]
 	byType   map[string][]Position
 	byTag    map[string][]Position
 
+	checkpoints map[string]*memoryCheckpoint // by key
+	leases      map[string]*memoryLease      // that are held, by key
+	snapshots   map[memorySnapshot]Snapshot
+	subjects    map[string]string // id of the key of a subject
+	keys        map[string][]byte // by id
+
 	watching sync.Mutex
 	watchers map[int]func(Notice) // under watching
 	watcher  int                  // number of the last one; under watching
 }
 
-func (m *memory) Identity(context.Context) (string, error) { return m.identity, nil }
+func (m *memory) Identity(context.Context) (string, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.identity, nil
+}
 
 func (m *memory) Head(context.Context) (Position, error) {
 	m.mu.RLock()

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"strings"
 
 	"example.com/signals/eventstore"
@@ -19,6 +20,7 @@ var conditionCases = []testCase{
 			{"x", 0, 2, 3, `eventstore: conflict: expected no stream "x"; found it at version 2, position 3`},
 			{"x", 1, 2, 3, `eventstore: conflict: expected stream "x" at version 1; found it at version 2, position 3`},
 			{"x", 3, 2, 3, `eventstore: conflict: expected stream "x" at version 3; found it at version 2, position 3`},
+			{"x", math.MaxUint64, 2, 3, `eventstore: conflict: expected stream "x" at version 18446744073709551615; found it at version 2, position 3`},
 			{"z", 1, 0, 0, `eventstore: conflict: expected stream "z" at version 1; there is no such stream`},
 		} {
 			cond := eventstore.ExpectVersion(c.stream, c.expect)
@@ -69,6 +71,7 @@ var conditionCases = []testCase{
 			{q: eventstore.Match(eventstore.Item{Types: []string{"nothing"}}, eventstore.Item{Stream: "z"}), after: 3, oneOf: []eventstore.Position{4}},
 			{q: eventstore.Match(eventstore.Item{Types: []string{"nothing"}}, eventstore.Item{Stream: "z"}), after: 4},
 			{q: eventstore.All(), after: 1 << 40},
+			{q: eventstore.OfStream("x"), after: math.MaxUint64},
 		} {
 			cond := eventstore.ExpectNone(c.q, c.after)
 			if c.oneOf != nil {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -31,6 +32,8 @@ var readCases = []testCase{
 			{[]eventstore.ReadOption{eventstore.Until(0)}, []eventstore.Position{}},
 			{[]eventstore.ReadOption{eventstore.After(10)}, []eventstore.Position{}},
 			{[]eventstore.ReadOption{eventstore.After(99), eventstore.Backward()}, []eventstore.Position{}},
+			{[]eventstore.ReadOption{eventstore.After(math.MaxUint64)}, []eventstore.Position{}},
+			{[]eventstore.ReadOption{eventstore.After(9), eventstore.Until(math.MaxUint64)}, []eventstore.Position{10}},
 			{[]eventstore.ReadOption{eventstore.After(8), eventstore.Until(99)}, []eventstore.Position{9, 10}},
 			{[]eventstore.ReadOption{eventstore.Until(99), eventstore.Backward(), eventstore.Limit(1)}, []eventstore.Position{10}},
 		} {

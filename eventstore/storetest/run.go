@@ -37,6 +37,12 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Backend", backendCases},
 		{"Concurrent", concurrentCases},
 		{"Model", modelCases},
+		{"Checkpoints", checkpointCases},
+		{"Leases", leaseCases},
+		{"Snapshots", snapshotCases},
+		{"Keys", keyCases},
+		{"Import", importCases},
+		{"Check", checkCases},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, c := range part.cases {
