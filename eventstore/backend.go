@@ -50,7 +50,9 @@ import "context"
 //
 // A backend may append in a transaction of its caller, with methods of its own:
 // NewBatch, then the same steps as Append. It has to send the notice after the
-// commit, whoever commits.
+// commit, and not after a rollback, whoever commits; where it does not see the
+// commit, by what the transaction leaves behind (PostgreSQL: NOTIFY). Persisted
+// is not emitted.
 type Backend interface {
 	// Identity returns what identifies this history: made at random when the
 	// store is created, kept in it, the same after reopening and in a copy.

@@ -61,7 +61,7 @@ func (b Batch) Known(stored []*Recorded) (bool, error) {
 		}
 	}
 	if there != nil && missing != "" {
-		return false, &DuplicateError{ID: there.ID, Position: there.Position, Reason: fmt.Sprintf("event %q of the same batch is not", missing)}
+		return false, &DuplicateError{ID: there.ID, Position: there.Position, Reason: fmt.Sprintf("event %q of the same batch is not stored", missing)}
 	}
 	return there != nil, nil
 }

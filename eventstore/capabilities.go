@@ -8,7 +8,38 @@ import (
 // Checkpoints is what a backend has for durable listeners: for each key, how
 // far it has come, and its dead letters. They are tables beside the events, so
 // that they commit with them and, for projections, with the user's read model.
-// Every change of a key is followed by a Notice with that Key.
+// Every change of a key is followed by a Notice with that Key. Keys, and the
+// texts in moves, are UTF-8 without NUL, a key at most MaxName bytes.
+//
+// # How a Store uses it
+//
+// Listen calls OpenKey at once, with 0, the given position, or the head, so
+// that a new key's beginning is fixed when Listen returns. A goroutine then
+// waits for the key's Lease (that is standing by) and reads where the
+// checkpoint is. It reads pages, or what followers share, with at most one page
+// ahead; hands each event to the listener; and calls Advance after a page, before
+// it goes idle, and at least every second while it is busy: To is the last
+// position that is finished, including those that its query passed over. What
+// succeeded is called again only if the process ended before that Advance. An
+// event that has failed for the last time is a Dead of the Advance that passes
+// it, at once; so is Stopped. ErrMoved, ErrOutcomeUnknown or a lost lease end the
+// round: it stands by again and reads the checkpoint anew.
+//
+// Redelivered dead letters are taken when a Notice names the key and when a
+// listener begins: those that are Requested, by position, between two pages;
+// an Advance with From = To settles or replaces them.
+//
+// A projection's events are applied in the transaction of one Advance, several
+// at a time while it catches up. If one fails, all of them are rolled back; those
+// before it are applied again, and committed without it; it is then tried alone,
+// and its dead letter is an Advance without apply. The backend's package makes a
+// projection of a listener with the option InTransaction, whose function gets
+// the tx of Advance and one event.
+//
+// Wait looks at Keys and then waits for a Notice of the key; it looks again
+// every second, as notices about keys of another process may be missing. A listener
+// with RebuildOf looks at the old key's checkpoint before each page: up to
+// there, the old key has handled the events, and its context says so.
 type Checkpoints interface {
 	// OpenKey returns the key's checkpoint, and makes it at start if there is
 	// none: durable before it returns, one winner if several call.
@@ -130,6 +161,14 @@ type Snapshot struct {
 }
 
 // Snapshots is what a backend has for snapshots: one for each name and version.
+//
+// Load and Decide take the head first, then the snapshot, then the events after
+// it up to that head, which is the position that they return: it is the one of
+// the head that was read, never one that was read after the events. A snapshot
+// with another identity, event, sum or name, or beyond the head, is dropped and
+// the state is made from the events. One of another version is left alone: a
+// program of that version may be running beside this one. Names are UTF-8
+// without NUL, at most MaxName bytes.
 type Snapshots interface {
 	// SaveSnapshot keeps it instead of the one with that name and version,
 	// unless that is of a larger position. It need not be durable at once. (A
@@ -142,8 +181,15 @@ type Snapshots interface {
 	DropSnapshots(ctx context.Context, name string) error
 }
 
-// KeyStore keeps the keys of Encrypted, one at a time for each subject. The
-// backends of this module are KeyStores, with a table beside the events.
+// KeyStore keeps the keys of Encrypted, one at a time for each subject. Memory,
+// sqlite.DB and postgres.DB are KeyStores, with a table beside the events.
+//
+// Encrypted puts the id of the key before what it encrypts, so a subject that
+// was forgotten and comes again has a new key, and its old events stay erased.
+// Its nonce is made from key and plaintext, not at random: the same event encoded again
+// is the same data, and a retry is no duplicate. Store.Forget calls
+// ForgetSubject and then DropSnapshots, since states hold what the events
+// said. Subjects are UTF-8 without NUL, at most MaxName bytes.
 type KeyStore interface {
 	// SubjectKey returns the subject's key, and its id, which goes with what
 	// is encrypted with it. It makes one, 32 random bytes, if there is none
@@ -159,7 +205,12 @@ type KeyStore interface {
 	ForgetSubject(ctx context.Context, subject string) error
 }
 
-// Importer is a backend that can take over a history as it is.
+// Importer is a backend that can take over a history as it is. Export writes
+// the identity in its first line and an event in each further one, with its
+// position, version and times; Import hands them on in batches, and skips what
+// is there already, comparing it, so that an import that was cut off can be
+// repeated. The store has then the identity of what it was made from: checkpoints
+// and snapshots of it hold.
 type Importer interface {
 	// Import stores events with the positions, versions and times that they
 	// have, atomically and durably. The first must be at the head's position

@@ -188,3 +188,20 @@ func TestNonsenseInConstructionPanics(t *testing.T) {
 		}()
 	}
 }
+
+func TestDuplicatesSayWhatIsDifferent(t *testing.T) {
+	store := eventstore.New(eventstore.Memory())
+	first := eventstore.Event{ID: "x", Type: "a"}
+	if _, err := store.Append(t.Context(), []eventstore.Event{first}); err != nil {
+		t.Fatal(err)
+	}
+	for want, batch := range map[string][]eventstore.Event{
+		`eventstore: duplicate event "x": stored at position 1 already, and with other type`:                           {{ID: "x", Type: "b"}},
+		`eventstore: duplicate event "x": stored at position 1 already, and event "y" of the same batch is not stored`: {first, {ID: "y", Type: "a"}},
+		`eventstore: duplicate event "y": it is twice in one batch`:                                                    {{ID: "y", Type: "a"}, {ID: "y", Type: "a"}},
+	} {
+		if _, err := store.Append(t.Context(), batch); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}

@@ -168,6 +168,21 @@ var checkpointCases = []testCase{
 		equal(h, "at the end", keysOf(must(b.Keys(h.ctx))), "k@2")
 		h.append(event("a", "")) // the writer has survived
 	}},
+	{"AnEndedContextChangesNothing", func(h *harness) {
+		b := able[eventstore.Checkpoints](h)
+		h.append(events(3)...)
+		must(b.OpenKey(h.ctx, "k", 0))
+		h.ok(b.Advance(h.ctx, eventstore.Move{Key: "k", To: 1, Dead: []eventstore.Dead{{Position: 1}}}, nil))
+		ctx, cancel := context.WithCancel(h.ctx)
+		cancel()
+		_, err := b.OpenKey(ctx, "new", 0)
+		h.is(err, context.Canceled)
+		h.is(b.Advance(ctx, eventstore.Move{Key: "k", From: 1, To: 2}, nil), context.Canceled)
+		h.is(b.Discard(ctx, "k", 1), context.Canceled)
+		h.is(b.DeleteKey(ctx, "k"), context.Canceled)
+		equal(h, "checkpoints", keysOf(must(b.Keys(h.ctx))), "k@1")
+		equal(h, "dead letters", len(must(b.DeadLetters(h.ctx, "k", 0, 9))), 1)
+	}},
 	{"ChangesOfAKeyAreTold", func(h *harness) {
 		b := able[eventstore.Checkpoints](h)
 		h.append(events(3)...)
