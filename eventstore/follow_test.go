@@ -192,7 +192,10 @@ func TestAnOldWatchsNoticesAreIgnored(t *testing.T) {
 		backend := &hints{Backend: eventstore.Memory()}
 		store := eventstore.New(backend)
 		first := backend.commit(t, "a")
-		for range store.Follow(t.Context(), eventstore.All(), 0) {
+		for _, err := range store.Follow(t.Context(), eventstore.All(), 0) {
+			if err != nil {
+				t.Error(err)
+			}
 			break
 		}
 		old := backend.fn

@@ -131,7 +131,10 @@ func TestANilContextIsBackground(t *testing.T) {
 			t.Fatal(r, err)
 		}
 	}
-	for range store.Follow(none, eventstore.All(), 0) {
+	for r, err := range store.Follow(none, eventstore.All(), 0) {
+		if err != nil || r.Position != 1 {
+			t.Fatal(r, err)
+		}
 		break
 	}
 	head, err := store.Head(none)

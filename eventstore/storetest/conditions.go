@@ -25,7 +25,7 @@ var conditionCases = []testCase{
 		} {
 			cond := eventstore.ExpectVersion(c.stream, c.expect)
 			conflict := h.conflict(one("a", "x"), cond)
-			equal(h, "conflict", *conflict, eventstore.ConflictError{Condition: cond, Position: c.at, Version: c.found})
+			equal(h, "conflict", conflict, eventstore.ConflictError{Condition: cond, Position: c.at, Version: c.found})
 			equal(h, "message", conflict.Error(), c.message)
 		}
 		_, err := h.store.Append(h.ctx, one("a", "x"), eventstore.ExpectVersion("x", 2), eventstore.ExpectVersion("z", 0))
@@ -35,7 +35,7 @@ var conditionCases = []testCase{
 		h.append(event("a", "x"))
 		cond := eventstore.ExpectStream("y")
 		conflict := h.conflict(one("a", "y"), eventstore.ExpectStream("x"), cond)
-		equal(h, "conflict", *conflict, eventstore.ConflictError{Condition: cond})
+		equal(h, "conflict", conflict, eventstore.ConflictError{Condition: cond})
 		_, err := h.store.Append(h.ctx, one("a", "y"), eventstore.ExpectStream("x"))
 		h.ok(err)
 	}},

@@ -72,7 +72,7 @@ func (h *harness) append(events ...eventstore.Event) []eventstore.Recorded {
 }
 
 // conflict appends, which must end in a conflict.
-func (h *harness) conflict(events []eventstore.Event, conds ...eventstore.Condition) *eventstore.ConflictError {
+func (h *harness) conflict(events []eventstore.Event, conds ...eventstore.Condition) eventstore.ConflictError {
 	h.Helper()
 	before := h.head()
 	stored, err := h.store.Append(h.ctx, events, conds...)
@@ -80,7 +80,7 @@ func (h *harness) conflict(events []eventstore.Event, conds ...eventstore.Condit
 	h.check(ok, "error %v; want a *ConflictError", err)
 	equal(h, "what a conflict stored", stored, nil)
 	equal(h, "head after a conflict", h.head(), before)
-	return conflict
+	return *conflict
 }
 
 func (h *harness) head() eventstore.Position {

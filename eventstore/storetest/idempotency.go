@@ -83,7 +83,7 @@ var idempotencyCases = []testCase{
 }
 
 // duplicate appends, which must be refused because of that ID.
-func (h *harness) duplicate(events []eventstore.Event, id string, at eventstore.Position, conds ...eventstore.Condition) *eventstore.DuplicateError {
+func (h *harness) duplicate(events []eventstore.Event, id string, at eventstore.Position, conds ...eventstore.Condition) eventstore.DuplicateError {
 	h.Helper()
 	before := h.head()
 	_, err := h.store.Append(h.ctx, events, conds...)
@@ -91,5 +91,5 @@ func (h *harness) duplicate(events []eventstore.Event, id string, at eventstore.
 	h.check(ok, "error %v; want a *DuplicateError", err)
 	equal(h, "duplicate", []any{dup.ID, dup.Position}, []any{id, at})
 	equal(h, "head", h.head(), before)
-	return dup
+	return *dup
 }
