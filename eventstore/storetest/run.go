@@ -39,6 +39,8 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Model", modelCases},
 		{"Checkpoints", checkpointCases},
 		{"Leases", leaseCases},
+		{"Listen", listenCases},
+		{"Failures", failureCases},
 		{"Snapshots", snapshotCases},
 		{"Keys", keyCases},
 		{"Import", importCases},
