@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,7 +151,7 @@ func (l *Listener) open() error {
 	if l.apply != nil {
 		// No checkpoint is there, so this moves nothing; it tells whether
 		// there are transactions.
-		nowhere := Move{Key: l.key, From: ^Position(0), To: ^Position(0)}
+		nowhere := Move{Key: l.key, From: math.MaxInt64, To: math.MaxInt64}
 		err := l.keys.Advance(ctx, nowhere, func(context.Context, any) error { return nil })
 		if errors.Is(err, ErrUnsupported) {
 			return err

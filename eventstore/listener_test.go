@@ -3,17 +3,13 @@ package eventstore_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"example.com/signals"
 	"example.com/signals/eventstore"
 )
 
@@ -166,6 +162,77 @@ func TestAnIdleListenerDoesNothing(t *testing.T) {
 	})
 }
 
+// silent is a backend whose notices do not say what was committed.
+type silent struct{ *faulty }
+
+func (s silent) Watch(fn func(eventstore.Notice)) func() {
+	return s.faulty.Watch(func(n eventstore.Notice) { fn(eventstore.Notice{Key: n.Key}) })
+}
+
+func TestWhatPassesByIsNotWrittenAllTheTimeWhateverTheNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := silent{newFaulty()}
+		store := eventstore.New(backend, quiet)
+		defer mustClose(t, store)
+		if _, err := store.Listen("k", eventstore.OfStream("mine"), func(context.Context, eventstore.Recorded) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			mustAppend(t, store, "other")
+			pass(10 * time.Millisecond)
+		}
+		if n := backend.advances.Load(); n < 9 || n > 11 {
+			t.Errorf("%d moves in ten seconds", n)
+		}
+	})
+}
+
+func TestWaitForWhatPassesByTakesNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := eventstore.New(eventstore.Memory(), quiet)
+		defer mustClose(t, store)
+		if _, err := store.Listen("k", eventstore.OfStream("mine"), func(context.Context, eventstore.Recorded) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		began := time.Now()
+		wait := func(p eventstore.Position) {
+			if err := store.Wait(t.Context(), "k", p); err != nil || time.Since(began) > 0 {
+				t.Errorf("waited %v for %d, %v", time.Since(began), p, err)
+			}
+		}
+		mustAppend(t, store, "other", "other")
+		synctest.Wait()
+		wait(2) // which is there
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			wait(4) // which comes
+		}()
+		synctest.Wait()
+		mustAppend(t, store, "other", "other")
+		<-done
+	})
+}
+
+func TestWhatSucceededIsWrittenBeforeARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := eventstore.New(eventstore.Memory(), quiet)
+		defer mustClose(t, store)
+		mustAppend(t, store, "a", "a", "a")
+		listen(t, store, "k", func(_ context.Context, r eventstore.Recorded) error {
+			if r.Position == 3 {
+				return errBoom
+			}
+			return nil
+		}, eventstore.Backoff(time.Hour, time.Hour))
+		synctest.Wait()
+		if c, err := store.Checkpoints(t.Context()); err != nil || c[0].Position != 2 {
+			t.Errorf("checkpoints %v, %v", c, err)
+		}
+	})
+}
+
 func TestABusyListenerWritesItsCheckpointEverySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := newFaulty()
@@ -188,245 +255,6 @@ func TestABusyListenerWritesItsCheckpointEverySecond(t *testing.T) {
 		}
 		if n := backend.advances.Load(); n < 14 || n > 18 {
 			t.Errorf("%d moves in 18 seconds", n)
-		}
-	})
-}
-
-// Whatever fails when the checkpoint is written, no event is left out.
-func TestFaultsOfTheBackendLoseNothing(t *testing.T) {
-	for _, fault := range []error{eventstore.ErrMoved, eventstore.ErrOutcomeUnknown, errors.New("connection lost")} {
-		synctest.Test(t, func(t *testing.T) {
-			backend := newFaulty()
-			store := eventstore.New(backend, quiet)
-			defer mustClose(t, store)
-			n := 0
-			backend.onAdvance = func(eventstore.Move) error {
-				if n++; n%3 > 0 {
-					return fmt.Errorf("faulty: %w", fault)
-				}
-				return nil
-			}
-			var got []eventstore.Position
-			listen(t, store, "k", func(_ context.Context, r eventstore.Recorded) error {
-				got = append(got, r.Position)
-				return nil
-			})
-			for range 20 {
-				mustAppend(t, store, "a")
-				pass(time.Second)
-			}
-			pass(time.Minute)
-			for i, p := range got {
-				if i > 0 && p > got[i-1]+1 || i == 0 && p != 1 {
-					t.Fatalf("%v: %d comes after %v", fault, p, got[:i])
-				}
-			}
-			if c, err := store.Checkpoints(t.Context()); err != nil || c[0].Position != 20 || got[len(got)-1] != 20 {
-				t.Errorf("%v: checkpoints %v, %v; the last is %d", fault, c, err, got[len(got)-1])
-			}
-		})
-	}
-}
-
-func TestAListenerOverABrokenBackendEnds(t *testing.T) {
-	backend := newFaulty()
-	store := eventstore.New(backend, quiet)
-	defer mustClose(t, store)
-	backend.onAdvance = func(eventstore.Move) error { return fmt.Errorf("faulty: %w", eventstore.ErrBroken) }
-	l := listen(t, store, "k", func(context.Context, eventstore.Recorded) error { return nil })
-	mustAppend(t, store, "a")
-	<-l.Done()
-	if err := l.Err(); !errors.Is(err, eventstore.ErrBroken) || !strings.Contains(err.Error(), `listener "k"`) {
-		t.Errorf("error %v", err)
-	}
-}
-
-// losing is a lease that the test can lose.
-type losing struct {
-	eventstore.Lease
-	lost chan struct{}
-}
-
-func (l losing) Lost() <-chan struct{} { return l.lost }
-
-func TestALostLeaseEndsTheCallAndAnotherTermBegins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		backend := newFaulty()
-		store := eventstore.New(backend, quiet)
-		defer mustClose(t, store)
-		leases := 0
-		lost := make(chan struct{})
-		backend.onLease = func(l eventstore.Lease) eventstore.Lease {
-			if leases++; leases == 1 {
-				return losing{l, lost}
-			}
-			return l
-		}
-		calls := 0
-		l := listen(t, store, "k", func(ctx context.Context, _ eventstore.Recorded) error {
-			if calls++; calls == 1 {
-				close(lost)
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return ctx.Err()
-		}, eventstore.Attempts(1))
-		mustAppend(t, store, "a")
-		if err := store.Wait(t.Context(), "k", 1); err != nil {
-			t.Fatal(err)
-		}
-		if s := l.Stats(); calls != 2 || leases != 2 || s.Dead != 0 || s.Deliveries != 1 || s.Standby {
-			t.Errorf("%d calls, %d leases, %+v", calls, leases, s)
-		}
-	})
-}
-
-func TestACheckpointBeyondTheHeadIsNoticed(t *testing.T) {
-	backend := eventstore.Memory()
-	if _, err := backend.(eventstore.Checkpoints).OpenKey(t.Context(), "k", 7); err != nil {
-		t.Fatal(err)
-	}
-	store := eventstore.New(backend, quiet)
-	defer mustClose(t, store)
-	l := listen(t, store, "k", func(context.Context, eventstore.Recorded) error { return nil })
-	<-l.Done()
-	if err := l.Err(); err == nil || !strings.Contains(err.Error(), "older copy") {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestAListenerWhoseCheckpointIsDeletedEnds(t *testing.T) {
-	backend := eventstore.Memory()
-	store := eventstore.New(backend, quiet)
-	defer mustClose(t, store)
-	l := listen(t, store, "k", func(context.Context, eventstore.Recorded) error { return nil })
-	if err := store.Wait(t.Context(), "k", 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.DeleteCheckpoint(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "stop it first") {
-		t.Errorf("error %v", err)
-	}
-	if err := backend.(eventstore.Checkpoints).DeleteKey(t.Context(), "k"); err != nil {
-		t.Fatal(err)
-	}
-	mustAppend(t, store, "a")
-	<-l.Done()
-	if err := l.Err(); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestABackendWithoutCheckpointsIsRefused(t *testing.T) {
-	store := eventstore.New(struct{ eventstore.Backend }{eventstore.Memory()})
-	_, listening := store.Listen("k", eventstore.All(), func(context.Context, eventstore.Recorded) error { return nil })
-	_, checkpoints := store.Checkpoints(t.Context())
-	for _, err := range []error{
-		listening, checkpoints, store.Wait(t.Context(), "k", 1), store.Redeliver(t.Context(), "k"), store.Discard(t.Context(), "k"), store.DeleteCheckpoint(t.Context(), "k"),
-	} {
-		if !errors.Is(err, eventstore.ErrUnsupported) || !strings.HasPrefix(err.Error(), "eventstore: ") {
-			t.Errorf("error %v", err)
-		}
-	}
-	memory := eventstore.New(eventstore.Memory())
-	_, err := memory.Listen("k", eventstore.All(), nil, eventstore.InTransaction(func(context.Context, any, eventstore.Recorded) error { return nil }))
-	if !errors.Is(err, eventstore.ErrUnsupported) {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestOnTheBusAListenerIsOneLikeAny(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var failures []signals.Failure // under mu
-		var tapped []string            // under mu
-		bus := signals.NewBus(signals.OnFailure(func(_ context.Context, f signals.Failure) {
-			mu.Lock()
-			defer mu.Unlock()
-			failures = append(failures, f)
-		}))
-		store := eventstore.New(eventstore.Memory(), eventstore.OnBus(bus), eventstore.Name("orders"), quiet)
-		defer mustClose(t, store)
-		bus.Tap(func(_ context.Context, _ string, payload any) {
-			mu.Lock()
-			defer mu.Unlock()
-			d := payload.(eventstore.Delivery)
-			tapped = append(tapped, fmt.Sprintf("%s %d %d", d.Key, d.Position, d.Attempt))
-		}, "orders.listeners")
-		calls := 0
-		listen(t, store, "mail", func(context.Context, eventstore.Recorded) error {
-			if calls++; calls == 1 {
-				return errBoom
-			}
-			return nil
-		})
-		l := listen(t, store, "stock", func(context.Context, eventstore.Recorded) error { panic("boom") }, eventstore.Attempts(1))
-		mustAppend(t, store, "a")
-		pass(time.Second)
-		var stats signals.SignalStats
-		for _, s := range bus.Stats() {
-			if s.Name == "orders.listeners" {
-				stats = s
-			}
-		}
-		if len(stats.Listeners) != 2 || stats.Emissions != 3 || stats.Failures != 2 || stats.Panics != 1 {
-			t.Fatalf("%+v", stats)
-		}
-		for i, want := range []signals.ListenerStats{{Key: "mail", Deliveries: 2, Failures: 1}, {Key: "stock", Deliveries: 1, Failures: 1, Panics: 1}} {
-			got := stats.Listeners[i]
-			if got.Key != want.Key || got.Deliveries != want.Deliveries || got.Failures != want.Failures || got.Panics != want.Panics {
-				t.Errorf("got %+v; want %+v", got, want)
-			}
-		}
-		slices.Sort(tapped)
-		if want := []string{"mail 1 1", "mail 1 2", "stock 1 1"}; !slices.Equal(tapped, want) {
-			t.Errorf("tapped %v; want %v", tapped, want)
-		}
-		if len(failures) != 2 || failures[0].Key == failures[1].Key || failures[0].Signal != "orders.listeners" {
-			t.Errorf("failures %+v", failures)
-		}
-		// What others do to the signal harms nobody.
-		signal, _ := signals.Lookup[eventstore.Delivery](bus, "orders.listeners")
-		signal.Emit(t.Context(), eventstore.Delivery{Key: "mail"})
-		if calls != 2 || len(failures) != 3 {
-			t.Errorf("%d calls, %d failures", calls, len(failures))
-		}
-		signal.Reset()
-		mustAppend(t, store, "b")
-		pass(time.Second)
-		if calls != 3 || l.Stats().Dead != 2 {
-			t.Errorf("after a Reset: %d calls, %+v", calls, l.Stats())
-		}
-		if all := store.Listeners(); len(all) != 2 || all[0].Key != "mail" || all[0].Deliveries != 2 {
-			t.Errorf("%+v", all)
-		}
-	})
-}
-
-func TestStatsTellOfLagRateAndFailures(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := eventstore.New(eventstore.Memory(), quiet)
-		defer mustClose(t, store)
-		l := listen(t, store, "k", func(_ context.Context, r eventstore.Recorded) error {
-			if r.Type == "bad" {
-				return errBoom
-			}
-			return nil
-		}, eventstore.Backoff(time.Hour, time.Hour))
-		for range 200 {
-			mustAppend(t, store, "a")
-			pass(100 * time.Millisecond)
-		}
-		if s := l.Stats(); s.Rate != 10 || s.Deliveries != 200 || s.Position != 200 || s.Lag != 0 || s.Err != nil {
-			t.Errorf("%+v", s)
-		}
-		pass(5 * time.Second)
-		if s := l.Stats(); s.Rate != 5 {
-			t.Errorf("half of the time: %+v", s)
-		}
-		mustAppend(t, store, "bad", "a", "a")
-		pass(time.Minute)
-		if s := l.Stats(); s.Rate != 0 || s.Lag != 3 || s.Position != 200 || s.Failing != 201 || s.Attempts != 1 || s.Failures != 1 || s.Err != errBoom {
-			t.Errorf("%+v", s)
 		}
 	})
 }

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Leases", leaseCases},
 		{"Listen", listenCases},
 		{"Failures", failureCases},
+		{"TakeOver", takeoverCases},
 		{"Snapshots", snapshotCases},
 		{"Keys", keyCases},
 		{"Import", importCases},
