@@ -17,6 +17,9 @@ type Store struct {
 	tail      tail
 	closeOnce sync.Once
 	done      chan struct{} // closed by Close
+
+	snapshotTaken *signals.AsyncSignal[Snapshot]
+	survivors     sync.Map // types of states that have been seen to survive a snapshot
 }
 
 // Option configures a Store.
@@ -27,10 +30,11 @@ type config struct {
 	name   string
 	bus    *signals.Bus
 	logger *slog.Logger
+	types  *Registry // nil: none; sealed
 }
 
 // Name names the store in errors of its signals, on its bus and in the
-// inspector: "NAME.persisted". Without it, it is "eventstore".
+// inspector: "NAME.persisted", "NAME.snapshot_taken". Without it, it is "eventstore".
 func Name(name string) Option {
 	if name == "" {
 		panic(`eventstore: Name(""): give a name or leave the option out`)
@@ -70,6 +74,7 @@ func New(b Backend, opts ...Option) *Store {
 	}
 	s.tail.backend = b
 	s.persisted = signals.NewSync[Recorded](s.signalOptions("persisted")...)
+	s.snapshotTaken = signals.New[Snapshot](s.signalOptions("snapshot_taken")...)
 	return s
 }
 
@@ -128,14 +133,19 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 
 // Close ends the store's followers with ErrClosed, takes its signals off the
 // bus, and refuses further calls with ErrClosed. What is being appended is
-// finished. It may be called again. The backend stays open.
-func (s *Store) Close(context.Context) error {
+// finished, and listeners of SnapshotTaken get what was emitted: the error is
+// that of ctx if it ended before they had. It may be called again. The backend
+// stays open.
+func (s *Store) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() {
 		close(s.done)
 		if s.bus != nil {
 			s.bus.Remove(s.name + ".persisted")
 		}
 	})
+	if err := s.snapshotTaken.Close(orBackground(ctx)); err != nil {
+		return failed("close", err)
+	}
 	return nil
 }
 
