@@ -61,7 +61,8 @@ func bankStore(opts ...eventstore.Option) *eventstore.Store {
 // record appends values with Decide, whatever the state is.
 func record(t testing.TB, s *eventstore.Store, values ...any) []eventstore.Recorded {
 	t.Helper()
-	m := eventstore.Model[struct{}]{Stream: "all", Fold: func(s struct{}, _ any) struct{} { return s }}
+	nothing := eventstore.Match(eventstore.Item{Types: []string{"nothing"}})
+	m := eventstore.Model[struct{}]{Stream: "all", Query: nothing, Fold: func(s struct{}, _ any) struct{} { return s }}
 	stored, err := eventstore.Decide(t.Context(), s, m, func(struct{}) ([]any, error) { return values, nil })
 	if err != nil {
 		t.Fatal(err)

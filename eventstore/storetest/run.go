@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Keys", keyCases},
 		{"Import", importCases},
 		{"Check", checkCases},
+		{"Typed", typedCases},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, c := range part.cases {
