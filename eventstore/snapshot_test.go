@@ -161,6 +161,40 @@ type sameIdentity struct {
 
 func (s sameIdentity) Identity(ctx context.Context) (string, error) { return s.as.Identity(ctx) }
 
+// A backend that mixes up what it keeps gives snapshots that are whole, but not
+// what was asked for.
+func TestAWholeSnapshotOfAnotherVersionNameOrStoreIsNotUsed(t *testing.T) {
+	w := watch()
+	deposit(t, w.store, 10)
+	m := every(10)
+	fold := m.Fold
+	m.Fold = func(b balance, e any) balance {
+		b = fold(b, e)
+		b.Odd = append(b.Odd, "of another version")
+		return b
+	}
+	m.Snapshots.Version = 2
+	load(t, w.store, m)
+	other := w.saved[0]
+	m.Snapshots = eventstore.SnapshotPolicy{Every: 10, Name: "other"}
+	load(t, w.store, m)
+	for name, wrong := range map[string]eventstore.Snapshot{"version": other, "name": w.saved[1]} {
+		w.given = func(eventstore.Snapshot) eventstore.Snapshot { return wrong }
+		load(t, w.store, every(10)) // so that there is one to be mixed up
+		same(t, name, load(t, w.store, every(10)), balance{Cents: 10, Events: 10})
+	}
+	w.given = nil
+	load(t, w.store, m)
+	elsewhere := eventstore.New(renamed{w.wraps}, eventstore.Types(bank()), eventstore.Logger(slog.New(slog.DiscardHandler)))
+	m.Fold = fold
+	same(t, "store", load(t, elsewhere, m), balance{Cents: 10, Events: 10})
+}
+
+// renamed is the same history with another identity.
+type renamed struct{ *wraps }
+
+func (renamed) Identity(context.Context) (string, error) { return "another", nil }
+
 func TestASnapshotOfAnotherVersionIsNeverUsedAndLeftAlone(t *testing.T) {
 	w := watch()
 	deposit(t, w.store, 10)
