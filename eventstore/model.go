@@ -137,7 +137,7 @@ func (s *Store) replay(ctx context.Context, q Query, base Snapshot, head Positio
 	}
 	verified := base.Position == 0
 	var failure error
-	var event *Recorded
+	var event Recorded // the one at hand: one variable, or each would be allocated
 	each := func(name string, v any) {
 		if _, erased := v.(Erased); filter && !erased {
 			e := event.Event
@@ -156,8 +156,8 @@ func (s *Store) replay(ctx context.Context, q Query, base Snapshot, head Positio
 			verified = true
 			return true
 		}
-		event = &r
-		if failure = s.types.decode(ctx, event, each); failure != nil {
+		event = r
+		if failure = s.types.decode(ctx, &event, each); failure != nil {
 			return false
 		}
 		done.at, done.id = r.Position, r.ID
