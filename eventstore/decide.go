@@ -65,7 +65,7 @@ func Decide[S any](ctx context.Context, s *Store, m Model[S], decide func(S) ([]
 		}
 		l, err := load(ctx, s, &m)
 		if err != nil {
-			return nil, failed("decide", err)
+			return nil, failed("decide", s.withConflict(ctx, err, round, conflict))
 		}
 		values, err := decide(l.state)
 		if err != nil || len(values) == 0 {
@@ -80,7 +80,7 @@ func Decide[S any](ctx context.Context, s *Store, m Model[S], decide func(S) ([]
 		s.saveSnapshot(ctx, l.taken) // last: it delays nobody else's decision
 		if !isConflict(err) {
 			if err != nil {
-				err = failed("decide", err)
+				err = failed("decide", s.withConflict(ctx, err, round, conflict))
 			}
 			return stored, err
 		}
@@ -96,10 +96,17 @@ func (s *Store) pause(ctx context.Context, round int, conflict error) error {
 		longest := min(time.Millisecond<<min(round, 16), longestPause)
 		err = s.sleep(ctx, rand.N(longest)) //nolint:gosec // spreads the rounds of those who compete
 	}
-	if err != nil && conflict != nil {
-		return fmt.Errorf("%w, after %d rounds: %w", err, round, conflict)
+	return s.withConflict(ctx, err, round, conflict)
+}
+
+// withConflict adds the last conflict to an error that comes of the end of ctx
+// or the store: it says why there were so many rounds. Not where the
+// events are, or may be, stored.
+func (s *Store) withConflict(ctx context.Context, err error, round int, conflict error) error {
+	if err == nil || conflict == nil || s.ready(ctx) == nil || isPersisted(err) || errors.Is(err, ErrOutcomeUnknown) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w, after %d rounds: %w", err, round, conflict)
 }
 
 // sleep waits, unless ctx or the store ends.
