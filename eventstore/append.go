@@ -22,7 +22,7 @@ import (
 // Nothing is written on any other error. No events are an error.
 func (s *Store) Append(ctx context.Context, events []Event, conds ...Condition) ([]Recorded, error) {
 	ctx = orBackground(ctx)
-	b, err := NewBatch(events, conds...)
+	b, err := NewBatch(events, s.expandAll(conds)...)
 	if err != nil {
 		return nil, failed("append", err)
 	}

@@ -27,6 +27,9 @@ var (
 	ErrMoved = errors.New("the checkpoint was moved by another listener with that key")
 	// ErrErased: the key that the data was encrypted with has been forgotten.
 	ErrErased = errors.New("erased")
+	// ErrUnknownType: a value, or a stored event, is of a type that the Registry
+	// does not know.
+	ErrUnknownType = errors.New("unknown type")
 )
 
 // opError is an error of an operation on a store.

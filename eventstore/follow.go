@@ -15,6 +15,7 @@ import (
 // element, with a zero Recorded: ErrClosed after Close.
 func (s *Store) Follow(ctx context.Context, q Query, after Position) iter.Seq2[Recorded, error] {
 	ctx = orBackground(ctx)
+	q = s.expand(q)
 	return func(yield func(Recorded, error) bool) {
 		err := q.Err()
 		if err == nil {

@@ -118,7 +118,7 @@ func (s *Store) newListener(key string, q Query, fn func(context.Context, Record
 		return nil, fmt.Errorf("durable listeners: %w", ErrUnsupported)
 	}
 	l := &Listener{
-		listenConfig: c, store: s, key: key, query: q, fn: c.apply, keys: keys,
+		listenConfig: c, store: s, key: key, query: s.expand(q), fn: c.apply, keys: keys,
 		done: make(chan struct{}), poke: make(chan struct{}, 1), waits: map[*positionWait]struct{}{},
 	}
 	if fn != nil {

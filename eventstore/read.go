@@ -58,6 +58,7 @@ func (s *Store) Read(ctx context.Context, q Query, opts ...ReadOption) iter.Seq2
 	for _, o := range opts {
 		o(&c)
 	}
+	q = s.expand(q)
 	return func(yield func(Recorded, error) bool) {
 		if err := s.read(ctx, q, c, func(r Recorded) bool { return yield(r, nil) }); err != nil {
 			yield(Recorded{}, failed("read", err))

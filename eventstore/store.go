@@ -22,6 +22,9 @@ type Store struct {
 	listeners listeners
 	closeOnce sync.Once
 	done      chan struct{} // closed by Close
+
+	snapshotTaken *signals.AsyncSignal[Snapshot]
+	survivors     sync.Map // types of states that have been seen to survive a snapshot
 }
 
 // Option configures a Store.
@@ -32,10 +35,12 @@ type config struct {
 	name   string
 	bus    *signals.Bus
 	logger *slog.Logger
+	types  *Registry // nil: none; sealed
 }
 
 // Name names the store in errors of its signals, on its bus and in the
-// inspector: "NAME.persisted" and "NAME.listeners". Without it, it is "eventstore".
+// inspector: "NAME.persisted", "NAME.listeners" and "NAME.snapshot_taken".
+// Without it, it is "eventstore".
 func Name(name string) Option {
 	if name == "" {
 		panic(`eventstore: Name(""): give a name or leave the option out`)
@@ -76,6 +81,7 @@ func New(b Backend, opts ...Option) *Store {
 	s.tail.backend = b
 	s.persisted = signals.NewSync[Recorded](s.signalOptions("persisted")...)
 	s.listening = signals.NewSync[Delivery](s.signalOptions("listeners")...)
+	s.snapshotTaken = signals.New[Snapshot](s.signalOptions("snapshot_taken")...)
 	return s
 }
 
@@ -134,16 +140,18 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 
 // Close stops the store's durable listeners, as Listener.Stop does, ends its
 // followers with ErrClosed, takes its signals off the bus, and refuses further
-// calls with ErrClosed. What is being appended is finished. If ctx ends while a
-// listener is in a call, the context of that call is cancelled and Close returns
-// ctx.Err() with the keys; the store is closed all the same, and the listener
-// ends when the call returns. Called by a durable listener of the store it
-// closes nothing and returns signals.ErrWouldDeadlock. It may be called again.
-// The backend stays open.
+// calls with ErrClosed. What is being appended is finished, and listeners of
+// SnapshotTaken get what was emitted. If ctx ends while a listener is in a call,
+// the context of that call is cancelled and Close returns ctx.Err() with the keys;
+// the store is closed all the same, and the listener ends when the call returns.
+// Called by a durable listener of the store it closes nothing and returns
+// signals.ErrWouldDeadlock. It may be called again. The backend stays open.
 func (s *Store) Close(ctx context.Context) error {
-	err := s.listeners.close(orBackground(ctx))
+	ctx = orBackground(ctx)
+	err := s.listeners.close(ctx)
 	if !errors.Is(err, signals.ErrWouldDeadlock) {
 		s.shut()
+		err = errors.Join(err, s.snapshotTaken.Close(ctx))
 	}
 	if err != nil {
 		return failed("close", err)

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Import", importCases},
 		{"Check", checkCases},
 		{"Export", exportCases},
+		{"Typed", typedCases},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, c := range part.cases {
