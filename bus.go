@@ -1,13 +1,16 @@
 package signals
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+
+	"example.com/signals/internal/engine"
+	"example.com/signals/internal/inside"
 )
 
 // Bus holds signals by name: packages that know only the name and the payload
@@ -17,12 +20,15 @@ import (
 type Bus struct {
 	defaults  []Option // read only
 	mu        sync.Mutex
-	members   []member // in order of joining; under mu
+	members   list.List                // of member, in order of joining; under mu, as is the rest
+	byName    map[string]*list.Element // the same
+	byID      map[uint64]struct{}      // those of them that are async
+	invented  map[string]int           // how many signals without a name were called so
 	observing []*Observer
 	tapping   []*tap
-	closing   bool                   // Close has been called; under mu
-	closed    bool                   // Close has found nothing left; under mu
-	observers atomic.Pointer[staged] // made from observing; read by every emission
+	closing   bool    // Close has been called
+	closed    bool    // Close has found nothing left
+	observers *staged // made from observing
 }
 
 // member is a signal of any kind and payload type.
@@ -39,29 +45,18 @@ type drainer interface {
 	Close(ctx context.Context) error
 	Pending() int
 	accepted() uint64
-	guardAll()
-	unguardAll()
-	shutAll()
+	guard(on bool)
+	shut()
 }
 
-func (b *baseSignal[T]) settings() *settings { return b.conf.Load() }
-
-func (s *asyncBase[T]) guardAll() {
-	for _, g := range s.all() {
-		g.guard()
+// join puts a signal on its bus, if it has one.
+func join(m member, st *settings) {
+	if st.bus == nil {
+		return
 	}
-}
-
-func (s *asyncBase[T]) unguardAll() {
-	for _, g := range s.all() {
-		g.unguard()
-	}
-}
-
-func (s *asyncBase[T]) shutAll() {
-	for _, g := range s.all() {
-		g.shut()
-	}
+	st.bus.mu.Lock()
+	defer st.bus.mu.Unlock()
+	st.bus.joinLocked(m)
 }
 
 // NewBus makes a bus. defaults are options for every signal on it, which a
@@ -91,17 +86,18 @@ func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 	if m := b.findLocked(name); m != nil {
 		s, ok := m.(*AsyncSignal[T])
 		if !ok {
-			panic(notATopic(name, typeName[T](), m.settings()))
+			panic(notATopic(name, typeName(engine.Typed[T]{}), m.settings()))
 		}
 		return s
 	}
-	s := newAsync[T](append(slices.Clone(opts), Name(name), OnBus(b)))
+	s := new(AsyncSignal[T])
+	s.open(KindAsync, engine.Typed[T]{}, append(slices.Clone(opts), Name(name), OnBus(b)), 1)
 	b.joinLocked(s)
 	return s
 }
 
 func notATopic(name, payload string, st *settings) string {
-	return fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has a %s signal of %s by that name", name, payload, st.kind, st.payload)
+	return fmt.Sprintf("signals: Topic %q wants an async signal of %s; the bus has %s %s signal of %s by that name", name, payload, article(string(st.kind)), st.kind, st.payload)
 }
 
 // Lookup returns the signal of that name, of whatever kind, if there is one
@@ -114,21 +110,13 @@ func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
 }
 
 func (b *Bus) findLocked(name string) member {
-	for _, m := range b.members {
-		if m.settings().name == name {
-			return m
-		}
+	if at := b.byName[name]; at != nil {
+		return at.Value.(member)
 	}
 	return nil
 }
 
-// join puts a signal on the bus. A taken name panics.
-func (b *Bus) join(m member) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.joinLocked(m)
-}
-
+// joinLocked puts a signal on the bus. A taken name panics.
 func (b *Bus) joinLocked(m member) {
 	st := m.settings()
 	if st.name == "" {
@@ -136,21 +124,29 @@ func (b *Bus) joinLocked(m member) {
 	}
 	if other := b.findLocked(st.name); other != nil {
 		st.onBus.Store(false)
-		panic(fmt.Sprintf("signals: the bus has a %s signal of %s named %q already", other.settings().kind, other.settings().payload, st.name))
+		kind := other.settings().kind
+		panic(fmt.Sprintf("signals: the bus has %s %s signal of %s named %q already", article(string(kind)), kind, other.settings().payload, st.name))
 	}
 	d, _ := m.(drainer)
 	if b.closed {
 		st.onBus.Store(false)
 		if d != nil {
-			d.shutAll()
+			d.shut()
 		}
 		return
 	}
 	if b.closing && d != nil {
-		d.guardAll() // made by a listener that is being drained, perhaps
+		d.guard(true) // made by a listener that is being drained, perhaps
 	}
-	b.members = append(b.members, m)
-	st.watch(b.watchesLocked())
+	if b.byName == nil {
+		b.byName = make(map[string]*list.Element)
+		b.byID = make(map[uint64]struct{})
+	}
+	b.byName[st.name] = b.members.PushBack(m)
+	if d != nil {
+		b.byID[st.id] = struct{}{}
+	}
+	st.watch(b.observers, len(b.tapping) > 0)
 	for _, t := range b.tapping {
 		t.join(m)
 	}
@@ -159,43 +155,56 @@ func (b *Bus) joinLocked(m member) {
 // inventLocked names a signal that has no name by its payload type and where
 // it was made.
 func (b *Bus) inventLocked(st *settings) string {
-	name := st.payload + "@" + site(st.origin[:])
-	for n := 2; b.findLocked(name) != nil; n++ {
-		name = fmt.Sprintf("%s@%s#%d", st.payload, site(st.origin[:]), n)
+	called := st.payload + "@" + st.origin.Site(0)
+	if b.invented == nil {
+		b.invented = make(map[string]int)
 	}
-	return name
+	for {
+		b.invented[called]++
+		name := called
+		if n := b.invented[called]; n > 1 {
+			name = fmt.Sprintf("%s#%d", called, n)
+		}
+		if b.findLocked(name) == nil {
+			return name
+		}
+	}
 }
 
 // left is told that a signal has been closed.
-func (b *Bus) left(st *settings) {
-	b.remove(func(m member) bool { return m.settings() == st })
-}
+func (b *Bus) left(st *settings) { b.remove(st.name, st) }
 
 // Remove takes the signal of that name off the bus and reports whether there
 // was one. The signal goes on working, but the bus no longer finds, observes,
 // drains or closes it, and the name is free.
-func (b *Bus) Remove(name string) bool {
-	return b.remove(func(m member) bool { return m.settings().name == name })
-}
+func (b *Bus) Remove(name string) bool { return b.remove(name, nil) }
 
-func (b *Bus) remove(which func(member) bool) bool {
+// remove takes the signal of that name off the bus, if it is the one that only
+// means.
+func (b *Bus) remove(name string, only *settings) bool {
 	var untold []func()
 	defer tellAll(&untold) // after unlocking
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.members, which)
-	if i < 0 {
+	at := b.byName[name]
+	if at == nil {
 		return false
 	}
-	m := b.members[i]
-	m.settings().onBus.Store(false)
-	m.settings().watch(false)
-	b.members = slices.Delete(b.members, i, i+1)
+	m := at.Value.(member)
+	st := m.settings()
+	if only != nil && st != only {
+		return false
+	}
+	st.onBus.Store(false)
+	st.watch(nil, false)
+	b.members.Remove(at)
+	delete(b.byName, name)
+	delete(b.byID, st.id)
 	for _, t := range b.tapping {
 		untold = append(untold, t.off(m))
 	}
 	if d, ok := m.(drainer); ok && b.closing {
-		d.unguardAll() // it goes on without the bus
+		d.guard(false) // it goes on without the bus
 	}
 	return true
 }
@@ -211,7 +220,11 @@ func tellAll(untold *[]func()) {
 func (b *Bus) snapshot() []member {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.members)
+	ms := make([]member, 0, b.members.Len())
+	for at := b.members.Front(); at != nil; at = at.Next() {
+		ms = append(ms, at.Value.(member))
+	}
+	return ms
 }
 
 // async returns the members that can have pending emissions.
@@ -265,31 +278,26 @@ func (b *Bus) publishLocked() {
 	for i, o := range b.observing {
 		observers[i] = *o
 	}
-	b.observers.Store(newStaged(observers))
+	b.observers = newStaged(observers)
 	b.watchLocked()
 }
 
-// watchLocked tells the signals whether their emissions must be looked at.
+// watchLocked tells the signals who observes and taps them.
 func (b *Bus) watchLocked() {
-	w := b.watchesLocked()
-	for _, m := range b.members {
-		m.settings().watch(w)
+	for at := b.members.Front(); at != nil; at = at.Next() {
+		at.Value.(member).settings().watch(b.observers, len(b.tapping) > 0)
 	}
-}
-
-func (b *Bus) watchesLocked() bool {
-	o := b.observers.Load()
-	return len(b.tapping) > 0 || o != nil && len(o[emitting])+len(o[delivering]) > 0
 }
 
 // runs reports whether the calling goroutine is running a listener of an async
 // signal of this bus.
 func (b *Bus) runs() bool {
-	for id := range running {
-		for _, d := range b.async() {
-			if d.settings().id == id {
-				return true
-			}
+	for id := range inside.Running {
+		b.mu.Lock()
+		_, ours := b.byID[id]
+		b.mu.Unlock()
+		if ours {
+			return true
 		}
 	}
 	return false
@@ -303,7 +311,7 @@ func (b *Bus) Drain(ctx context.Context) error { return b.drain(orBackground(ctx
 
 func (b *Bus) drain(ctx context.Context, op string) error {
 	if b.runs() {
-		return &opError{op + " of", "bus", ErrWouldDeadlock}
+		return &engine.OpError{Op: op + " of", Signal: "bus", Err: ErrWouldDeadlock}
 	}
 	for {
 		// Nothing pending anywhere, and nothing accepted since the pass began:
@@ -363,14 +371,14 @@ func (b *Bus) unfinished(op string, ctx context.Context) error { //nolint:revive
 // returns ErrWouldDeadlock and closes nothing. Sync signals go on working.
 func (b *Bus) Close(ctx context.Context) error {
 	if b.runs() {
-		return &opError{"close of", "bus", ErrWouldDeadlock}
+		return &engine.OpError{Op: "close of", Signal: "bus", Err: ErrWouldDeadlock}
 	}
 	ctx = orBackground(ctx)
 	b.mu.Lock()
 	b.closing = true
-	for _, m := range b.members {
-		if d, ok := m.(drainer); ok {
-			d.guardAll()
+	for at := b.members.Front(); at != nil; at = at.Next() {
+		if d, ok := at.Value.(drainer); ok {
+			d.guard(true)
 		}
 	}
 	b.mu.Unlock()

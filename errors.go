@@ -1,40 +1,34 @@
 package signals
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
+
+	"example.com/signals/internal/listen"
 )
 
 // The errors that callers compare with errors.Is. Every error that a signal
 // returns for one of these reasons wraps it and names the signal.
 var (
 	// ErrClosed: the signal is closed, or its bus is closing.
-	ErrClosed = errors.New("signal is closed")
+	ErrClosed = listen.ErrClosed
 	// ErrOverflow: the signal has a Capacity and is at it.
-	ErrOverflow = errors.New("signal is at capacity")
+	ErrOverflow = listen.ErrOverflow
 	// ErrKeyTaken: another listener of the signal has that key.
-	ErrKeyTaken = errors.New("key is taken")
+	ErrKeyTaken = listen.ErrKeyTaken
 	// ErrDropped: a listener did not get the emission, because it was removed
 	// or because its MaxLag passed the emission over.
-	ErrDropped = errors.New("emission was dropped for a listener")
+	ErrDropped = listen.ErrDropped
 	// ErrGoexit: the listener ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
-	ErrGoexit = errors.New("listener called runtime.Goexit")
+	ErrGoexit = listen.ErrGoexit
 	// ErrWouldDeadlock: the caller would wait for the very listener that it
 	// is called from.
-	ErrWouldDeadlock = errors.New("would wait for the listener that is calling")
+	ErrWouldDeadlock = listen.ErrWouldDeadlock
 )
-
-// opError is an error of an operation on a signal: which one, on which, why.
-type opError struct {
-	op     string
-	signal string
-	err    error
-}
-
-func (e *opError) Error() string { return fmt.Sprintf("signals: %s %q: %v", e.op, e.signal, e.err) }
-func (e *opError) Unwrap() error { return e.err }
 
 // ListenerError is a failure with the listener that it came from. errors.Is
 // and errors.As reach the cause.
@@ -48,10 +42,15 @@ type ListenerError struct {
 
 // Error says which listener of which signal failed, and why.
 func (e *ListenerError) Error() string {
-	if e.Key != "" {
-		return fmt.Sprintf("signals: listener %d %q of %q failed: %v", e.Index, e.Key, e.Signal, e.Err)
+	index := ""
+	if e.Index >= 0 { // one that was removed has no place
+		index = fmt.Sprintf(" %d", e.Index)
 	}
-	return fmt.Sprintf("signals: listener %d (%s) of %q failed: %v", e.Index, e.Listener, e.Signal, e.Err)
+	who := "(" + e.Listener + ")"
+	if e.Key != "" {
+		who = strconv.Quote(e.Key)
+	}
+	return fmt.Sprintf("signals: listener%s %s of %q failed: %s", index, who, e.Signal, textOf(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -65,7 +64,12 @@ type PanicError struct {
 }
 
 // Error gives the panic's value, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string {
+	if err, ok := e.Value.(error); ok {
+		return "panic: " + textOf(err)
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
 
 // Unwrap returns Value if it is an error, else nil.
 func (e *PanicError) Unwrap() error {
@@ -73,13 +77,77 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-func newPanicError(v any) *PanicError { return &PanicError{Value: v, Stack: debug.Stack()} }
-
-// recoverTo is deferred around calls of user code: a panic becomes *err. It
-// must be deferred directly, or recover would not see the panic. A Goexit
-// passes through it.
-func recoverTo(err *error) {
-	if v := recover(); v != nil {
-		*err = newPanicError(v)
+// textOf returns what an error says, or names its type if its Error method
+// panics: that of a nil pointer, for instance.
+func textOf(err error) (text string) {
+	if err == nil {
+		return "<nil>"
 	}
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("an error of type %T, whose Error method panics", err)
+		}
+	}()
+	return err.Error()
+}
+
+// panicOf returns the panic in err's chain, or nil. Foreign errors have a say
+// in what their chain is, and may panic.
+func panicOf(err error) (p *PanicError) {
+	defer func() { _ = recover() }()
+	p, _ = errors.AsType[*PanicError](err)
+	return p
+}
+
+// Panicked makes an error of a recovered panic. It and the methods below are of
+// listen.Listener.
+func (e *entry) Panicked(v any) error { return &PanicError{Value: v, Stack: debug.Stack()} }
+
+// Named returns err as an error that names the listener.
+func (e *entry) Named(err error) error {
+	info := e.info()
+	return &ListenerError{Signal: info.Signal.Name, Key: e.Key, Index: e.b.list.Load().Index(&e.Member), Listener: info.Listener, Err: err}
+}
+
+// Lost is the error for an emission that the listener will not get.
+func (e *entry) Lost() error {
+	i := e.info()
+	return &ListenerError{Signal: i.Signal.Name, Key: e.Key, Index: -1, Listener: i.Listener, Err: fmt.Errorf("%w", ErrDropped)}
+}
+
+// Returned counts a failure that the emitter gets, and names the listener.
+func (e *entry) Returned(ctx context.Context, payload any, err error) error {
+	e.count(err)
+	e.st.all.Load().failure(ctx, e.st, e.failure(payload, err))
+	return e.Named(err)
+}
+
+// Failed counts a failure and hands it to the failure handler.
+func (e *entry) Failed(ctx context.Context, payload any, err error) {
+	e.count(err)
+	f := e.failure(payload, err)
+	e.st.all.Load().failure(ctx, e.st, f)
+	e.st.hand(ctx, f)
+}
+
+// Unheard hands the failure handler a failure that has been counted.
+func (e *entry) Unheard(ctx context.Context, payload any, err error) {
+	e.st.hand(ctx, e.failure(payload, err))
+}
+
+// count counts a failure.
+func (e *entry) count(err error) {
+	e.st.failed.Add(1)
+	e.failures.Add(1)
+	if panicked(err) {
+		e.st.panics.Add(1)
+		e.panics.Add(1)
+	}
+}
+
+// panicked reports whether err is a panic of the listener itself, rather than
+// an error that it returned from somewhere else.
+func panicked(err error) bool {
+	_, ok := err.(*PanicError) //nolint:errorlint // a wrapped one is an error that was returned
+	return ok
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"unsafe"
+
+	"example.com/signals/internal/engine"
+	"example.com/signals/internal/listen"
 )
 
 // Events returns the emissions of the signal as a sequence:
@@ -21,133 +25,22 @@ import (
 // when the range starts. With Once the loop runs once.
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
 	ctx = orBackground(ctx)
-	return func(yield func(T) bool) { s.consume(ctx, yield, opts) }
+	return func(yield func(T) bool) {
+		s.enroll("Events", &listen.Handler{Fails: listen.Pack(yield)}).loop(ctx, engine.Yielding(yield), opts)
+	}
 }
 
-// consume is one range over Events.
-func (s *AsyncSignal[T]) consume(ctx context.Context, yield func(T) bool, opts []ListenerOption) {
-	gs := s.all()
-	h := &handler[T]{fails: func(context.Context, T) error { return nil }}
-	e, c := newEntry(&s.baseSignal, s.conf.Load(), "Events", h, yield, opts)
+// loop is one range over Events.
+func (r *registration) loop(ctx context.Context, yield func(unsafe.Pointer) bool, opts []ListenerOption) {
+	r.pull = make(chan struct{}, 1)
+	e, c := r.entry(opts)
 	if c.concurrency > 1 {
-		panic(fmt.Sprintf("signals: Events on %q: a loop runs one body at a time; Concurrency(%d) makes no sense", e.st.info().Name, c.concurrency))
+		panic(fmt.Sprintf("signals: Events on %q: a loop runs one body at a time; Concurrency(%d) makes no sense", e.st.Name(), c.concurrency))
 	}
-	pull := make(chan struct{}, 1)
-	_, sub, err := e.enlist(h, attacher(gs, e, h, c, pull))
+	_, sub, err := r.enlist(e, c)
 	if sub == nil {
 		panic(err.Error())
 	}
 	defer sub.Unsubscribe()
-	l := loop[T]{g: gs[0], r: e.readers[0], yield: yield}
-	body := l.body
-	for ctx.Err() == nil && !l.over {
-		if l.claim() {
-			markTop(e.st.id, body) // so that a call that waits knows it is inside
-			continue
-		}
-		if l.over {
-			return
-		}
-		select {
-		case <-pull:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// loop is one range over Events: a worker on the goroutine of the range, for
-// one reader, one emission at a time.
-type loop[T any] struct {
-	g     *engine[T]
-	r     *reader[T]
-	cl    claim[T]
-	yield func(T) bool
-	over  bool // the range ends
-}
-
-// claim takes the next emission, if there is one.
-func (l *loop[T]) claim() bool {
-	g, r := l.g, l.r
-	g.mu.Lock()
-	defer g.unlock()
-	if !r.attached {
-		l.over = true
-		return false
-	}
-	g.unlist(r)
-	g.answered(r)
-	if r.next == g.end {
-		g.enlist(r) // idle: an emission makes it ready, and a worker wakes us
-		g.rest()
-		l.over = g.closed
-		return false
-	}
-	g.claim(r, &l.cl)
-	return true
-}
-
-// call notes that an Events loop, which is in no list, will come and look.
-func (g *engine[T]) call(r *reader[T]) {
-	r.called = true
-	g.called++
-}
-
-// answered notes that an Events loop which was to come has come.
-func (g *engine[T]) answered(r *reader[T]) {
-	if r.called {
-		r.called = false
-		g.called--
-	}
-}
-
-// body runs the body of the range for the claimed emission. A panic in it goes
-// on to whoever ranges; the emission is finished all the same, without the
-// EmitWait being told that it went well.
-func (l *loop[T]) body() {
-	g, r, e := l.g, l.r, l.r.e
-	sl := &l.cl.c.slots[l.cl.from-l.cl.c.base]
-	at, calls, outcome := l.cl.from, uint64(0), error(nil)
-	defer func() {
-		g.mu.Lock()
-		defer g.unlock()
-		g.finish(r, l.cl.from, at, calls, outcome)
-	}()
-	if !r.begin() {
-		l.over = true
-		return // dropped
-	}
-	ok, err := r.h.wants(sl.payload)
-	if err == nil && r.gone() {
-		l.over = true
-		return // the same, while its filter ran
-	}
-	at++
-	if err != nil {
-		outcome = e.named(err)
-		e.report(sl.ctx, sl.payload, err)
-	}
-	if !ok || err != nil || r.h.once && !e.claimOnce() {
-		return
-	}
-	calls++
-	hk, ctx := g.st.hooks(delivering), sl.ctx
-	if len(hk) > 0 {
-		ctx = hk.listenerBegin(ctx, e.st, e.info())
-	}
-	l.over = true // unless the body comes back
-	if l.cl.wait != nil || len(hk) > 0 {
-		outcome = e.dropError()
-	}
-	begun := monotonic()
-	defer func() {
-		took := monotonic() - begun
-		if e.timing != nil && l.cl.from%sampleEvery == 0 {
-			e.timing.add(took)
-		}
-		if len(hk) > 0 {
-			hk.listenerEnd(ctx, e.st, e.info(), took, outcome)
-		}
-	}()
-	more := l.yield(sl.payload)
-	outcome, l.over = nil, !more || r.h.once
+	engine.NewLoop(e.readers[0], yield).Run(ctx)
 }

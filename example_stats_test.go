@@ -21,7 +21,7 @@ func ExampleAsyncSignal_Stats() {
 		}
 		return nil
 	}, signals.Key("thank"))
-	for id := range 100 {
+	for id := range 128 {
 		orders.Emit(ctx, id)
 	}
 	_ = orders.Drain(ctx)
@@ -34,7 +34,7 @@ func ExampleAsyncSignal_Stats() {
 	// endregion
 
 	// Output:
-	// orders async 100 emissions 200 deliveries 1 failures
-	// ship 100 0 lag 0 timed 2
-	// thank 100 1 lag 0 timed 2
+	// orders async 128 emissions 256 deliveries 1 failures
+	// ship 128 0 lag 0 timed 2
+	// thank 128 1 lag 0 timed 2
 }

@@ -2,12 +2,10 @@ package signals
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"slices"
 	"time"
 )
 
@@ -22,55 +20,19 @@ type Failure struct {
 	Err      error // the error, a *PanicError, ErrGoexit, or the reason for the refusal
 }
 
-// count counts a failure of listener e.
-func (e *entry[T]) count(err error) {
-	e.st.failed.Add(1)
-	e.failures.Add(1)
-	if panicked(err) {
-		e.st.panics.Add(1)
-		e.panics.Add(1)
-	}
-}
-
-// named returns err with the listener that it came from.
-func (e *entry[T]) named(err error) *ListenerError {
-	info := e.info()
-	index := slices.IndexFunc(e.sig.rows(), func(r row[T]) bool { return r.entry == e })
-	return &ListenerError{Signal: info.Signal.Name, Key: e.key, Index: index, Listener: info.Listener, Err: err}
-}
-
-// failed counts a failure that the emitter gets, and returns it.
-func (e *entry[T]) failed(ctx context.Context, payload T, err error) error {
-	e.count(err)
-	e.st.hooks(telling).failure(ctx, e.st, func() Failure { return e.failure(payload, err) })
-	return e.named(err)
-}
-
-func (e *entry[T]) failure(payload T, err error) Failure {
+func (e *entry) failure(payload any, err error) Failure {
 	info := e.info()
 	return Failure{
-		Signal: info.Signal.Name, Key: e.key, Listener: info.Listener, Site: info.Site,
+		Signal: info.Signal.Name, Key: e.Key, Listener: info.Listener, Site: info.Site,
 		Payload: payload, Err: err,
 	}
 }
 
-// panicked reports whether err is a panic of the listener itself, rather than
-// an error that it returned from somewhere else.
-func panicked(err error) bool {
-	_, ok := err.(*PanicError) //nolint:errorlint // a wrapped one is an error that was returned
-	return ok
-}
-
-// report counts a failure and hands it to the failure handler.
-func (e *entry[T]) report(ctx context.Context, payload T, err error) {
-	e.count(err)
-	e.st.handle(ctx, e.failure(payload, err))
-}
-
-// handle tells the observers, and then calls the signal's handler, else the
-// bus's, else it logs.
-func (st *settings) handle(ctx context.Context, f Failure) {
-	st.hooks(telling).failure(ctx, st, func() Failure { return f })
+// hand calls the signal's handler, else the bus's, else it logs.
+func (st *settings) hand(ctx context.Context, f Failure) {
+	if f.Listener == "" {
+		st.all.Load().failure(ctx, st, f)
+	}
 	if st.onFailure == nil || st.ofFail {
 		st.logFailure(ctx, f)
 		return
@@ -78,7 +40,7 @@ func (st *settings) handle(ctx context.Context, f Failure) {
 	defer func() {
 		if v := recover(); v != nil {
 			st.say(ctx, slog.LevelError, "signals: a failure handler panicked",
-				"signal", f.Signal, "panic", fmt.Sprint(v), "stack", string(debug.Stack()), "failure", f.Err)
+				"signal", f.Signal, "panic", fmt.Sprint(v), "stack", string(debug.Stack()), "failure", textOf(f.Err))
 		}
 	}()
 	st.onFailure(ctx, f)
@@ -88,16 +50,31 @@ func (st *settings) handle(ctx context.Context, f Failure) {
 // second for each signal, with the number since the last line.
 func (st *settings) logFailure(ctx context.Context, f Failure) {
 	if f.Listener == "" {
-		if n := st.refusals(); n > 0 {
-			st.say(ctx, slog.LevelError, "signals: emissions refused", "signal", f.Signal, "err", f.Err, "count", n)
+		if n := st.countRefusal(f.Err); n > 0 {
+			st.sayRefused(ctx, f.Err, n)
 		}
 		return
 	}
-	args := []any{"signal", f.Signal, "key", f.Key, "listener", f.Listener, "site", f.Site, "err", f.Err}
-	if p, ok := errors.AsType[*PanicError](f.Err); ok {
+	args := []any{"signal", f.Signal, "key", f.Key, "listener", f.Listener, "site", f.Site, "err", loggable(f.Err)}
+	if p := panicOf(f.Err); p != nil {
 		args = append(args, "stack", string(p.Stack))
 	}
 	st.say(ctx, slog.LevelError, "signals: listener failed", args...)
+}
+
+func (st *settings) sayRefused(ctx context.Context, err error, n int) {
+	st.say(ctx, slog.LevelError, "signals: emissions refused", "signal", st.Name(), "err", loggable(err), "count", n)
+}
+
+// loggable returns err, or its text if its Error method panics.
+func loggable(err error) (logged any) {
+	defer func() {
+		if recover() != nil {
+			logged = textOf(err)
+		}
+	}()
+	_ = err.Error()
+	return err
 }
 
 // say logs. A Logger that panics does not end the program: what it was told
@@ -115,23 +92,55 @@ func (st *settings) say(ctx context.Context, level slog.Level, msg string, args 
 	logger.Log(ctx, level, msg, args...)
 }
 
-// refusals counts one refused emission and returns how many to log now, or 0.
-func (st *settings) refusals() int {
+// countRefusal counts one refused emission and returns how many to log now, or
+// 0: then a timer logs them when the second is over.
+func (st *settings) countRefusal(err error) int {
 	q := &st.quiet
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.n++
 	now := time.Now()
-	if ago := now.Sub(q.since); !q.since.IsZero() && ago >= 0 && ago < time.Second {
+	if ago := now.Sub(q.since); !q.since.IsZero() && ago >= 0 && ago < quietFor {
+		q.last = err
+		if !q.timed {
+			q.timed = true
+			time.AfterFunc(quietFor-ago+time.Millisecond, st.logRefusals) // behind one that comes just then
+		}
 		return 0
 	}
 	n := q.n
-	q.since, q.n = now, 0
+	q.since, q.n, q.last = now, 0, nil
 	return n
 }
 
-// refuse reports an Emit that was not accepted.
-func (b *baseSignal[T]) refuse(ctx context.Context, payload T, err error) {
-	st := b.conf.Load()
-	st.handle(ctx, Failure{Signal: st.info().Name, Payload: payload, Err: err})
+// quietFor is how long the default handler says nothing more of refusals.
+const quietFor = time.Second
+
+// logRefusals logs the refusals that have not been logged, unless a line has
+// just been: then it comes back.
+func (st *settings) logRefusals() {
+	q := &st.quiet
+	q.mu.Lock()
+	q.timed = false
+	if ago := time.Since(q.since); q.n > 0 && ago >= 0 && ago < quietFor {
+		q.timed = true
+		time.AfterFunc(quietFor-ago+time.Millisecond, st.logRefusals)
+		q.mu.Unlock()
+		return
+	}
+	n, err := q.n, q.last
+	q.n, q.last = 0, nil
+	if n > 0 {
+		q.since = time.Now()
+	}
+	q.mu.Unlock()
+	if n > 0 {
+		st.sayRefused(context.Background(), err, n)
+	}
+}
+
+// turnedAway reports what a wrapper has not let through.
+func (st *settings) turnedAway(ctx context.Context, payload any, err error) {
+	st.refused.Add(1)
+	st.hand(ctx, Failure{Signal: st.Name(), Payload: payload, Err: err})
 }

@@ -304,7 +304,7 @@ func (p *program) compare() error {
 			held = append(held, c.payload)
 		}
 		h.mu.Unlock()
-		for _, c := range h.l.calls {
+		for _, c := range h.l.held() {
 			calls = append(calls, c.e.payload)
 		}
 		if h.l.conc > 1 { // two that start at once have no order

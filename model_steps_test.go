@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/signals"
 )
@@ -44,7 +45,7 @@ func (p *program) step(op byte, a, b int) {
 		p.cancel(a)
 	case 16, 17:
 		if h := p.pick(a, inFlight); h != nil {
-			p.inside(h, h.take(h.l.calls[b%len(h.l.calls)].e.payload, false), b/8)
+			p.inside(h, h.take(h.l.held()[b%len(h.l.held())].e.payload, false), b/8)
 		}
 	case 18:
 		if err := p.look(); err != nil {
@@ -219,13 +220,14 @@ func (p *program) reset(say string, call func(func())) {
 
 func (p *program) releaseOne(a, b int) {
 	if h := p.pick(a, inFlight); h != nil {
-		p.release(h, b%len(h.l.calls))
+		p.release(h, b%len(h.l.held()))
 	}
 }
 
 // release lets a held call go on, to its end or from the Filter to the call.
 func (p *program) release(h *heldListener, i int) {
-	payload := h.l.calls[i].e.payload
+	c := h.l.held()[i]
+	payload, i := c.e.payload, slices.Index(h.l.calls, c)
 	p.say("release %d in %d", payload, h.l.id)
 	p.m.release(h.l, i)
 	close(h.take(payload, true).do)
@@ -245,8 +247,8 @@ func (p *program) toggle(h *heldListener) {
 	if !h.l.open {
 		return
 	}
-	for n := len(h.l.calls); n > 0; n-- {
-		p.m.release(h.l, 0)
+	for n := len(h.l.held()); n > 0; n-- {
+		p.m.release(h.l, 0) // the first one never waits for its turn
 	}
 	for _, c := range held {
 		close(c.do)

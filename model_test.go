@@ -65,6 +65,7 @@ type modelListener struct {
 type modelCall struct {
 	e         *modelEmission
 	filtering bool
+	waiting   bool // behind its Filter, for the calls of earlier emissions to start
 }
 
 type modelEmission struct {
@@ -226,6 +227,17 @@ func (m *model) settle() {
 	}
 }
 
+// held returns the calls that wait to be released: all but those that wait for
+// their turn.
+func (l *modelListener) held() (cs []*modelCall) {
+	for _, c := range l.calls {
+		if !c.waiting {
+			cs = append(cs, c)
+		}
+	}
+	return cs
+}
+
 // begin starts a call.
 func (m *model) begin(l *modelListener) {
 	c := &modelCall{e: l.line[0], filtering: l.filter}
@@ -246,14 +258,33 @@ func (m *model) filtered(l *modelListener, c *modelCall) {
 	case v == "panic":
 		m.end(l, c, "panic")
 	case !l.listed: // removed meanwhile
-		l.dropped++
-		m.dropped++
-		m.take(l, c, "dropped")
+		m.lose(l, c)
 	case v == "pass":
-		m.enter(l, c)
+		c.waiting = true
 	default:
 		m.end(l, c, "")
 	}
+	m.turns(l)
+}
+
+// turns lets the calls whose filters have passed start, in order.
+func (m *model) turns(l *modelListener) {
+	for _, c := range slices.Clone(l.calls) {
+		if c.filtering {
+			return
+		}
+		if c.waiting {
+			c.waiting = false
+			m.enter(l, c)
+		}
+	}
+}
+
+// lose takes c from the calls of l, which was removed before it.
+func (m *model) lose(l *modelListener, c *modelCall) {
+	l.dropped++
+	m.dropped++
+	m.take(l, c, "dropped")
 }
 
 // enter begins the call of the listener itself.
@@ -329,6 +360,12 @@ func (m *model) remove(l *modelListener) {
 	m.list = slices.DeleteFunc(slices.Clone(m.list), func(o *modelListener) bool { return o == l })
 	m.drop(l, len(l.line))
 	m.admit()
+	for _, c := range slices.Clone(l.calls) {
+		if c.waiting {
+			c.waiting = false
+			m.lose(l, c)
+		}
+	}
 }
 
 // close refuses from now on.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,6 +40,14 @@ type Observer struct {
 // Kind says what kind of signal it is.
 type Kind string
 
+// article is the word before a name: a or an.
+func article(name string) string {
+	if name != "" && strings.ContainsRune("aeiouAEIOU", rune(name[0])) {
+		return "an"
+	}
+	return "a"
+}
+
 // The kinds of signal.
 const (
 	KindSync    Kind = "sync"
@@ -62,9 +72,6 @@ type ListenerInfo struct {
 	Priority int
 }
 
-// hooks are the observers of one emission or delivery, in calling order.
-type hooks []Observer
-
 // stage is when observers are called. Each stage has its own list, so that an
 // observer costs nothing at a stage for which it has no function.
 type stage int
@@ -76,98 +83,123 @@ const (
 	stages
 )
 
-// staged is a list of observers for each stage. It does not change.
-type staged [stages]hooks
-
-func newStaged(observers []Observer) *staged {
-	var s staged
-	for _, o := range observers {
-		if o.EmitBegin != nil || o.EmitEnd != nil {
-			s[emitting] = append(s[emitting], o)
-		}
-		if o.ListenerBegin != nil || o.ListenerEnd != nil {
-			s[delivering] = append(s[delivering], o)
-		}
-		if o.Drop != nil || o.Failure != nil {
-			s[telling] = append(s[telling], o)
-		}
-	}
-	return &s
+// staged are the observers of a signal, in calling order, by stage. It does not
+// change.
+type staged struct {
+	at   [stages][]Observer
+	ends bool // one has ListenerEnd
 }
 
-func (h hooks) emitBegin(ctx context.Context, st *settings) context.Context {
-	for i := range h {
-		if f := h[i].EmitBegin; f != nil {
-			ctx = st.begin(ctx, "EmitBegin", func() context.Context { return f(ctx, st.info()) })
+func newStaged(observers []Observer) *staged {
+	s := new(staged)
+	for _, o := range observers {
+		if o.EmitBegin != nil || o.EmitEnd != nil {
+			s.at[emitting] = append(s.at[emitting], o)
+		}
+		if o.ListenerBegin != nil || o.ListenerEnd != nil {
+			s.at[delivering] = append(s.at[delivering], o)
+		}
+		if o.Drop != nil || o.Failure != nil {
+			s.at[telling] = append(s.at[telling], o)
+		}
+		s.ends = s.ends || o.ListenerEnd != nil
+	}
+	return s
+}
+
+// with returns the observers of s and, behind them, those of t, which may be
+// nil.
+func (s *staged) with(t *staged) *staged {
+	if t == nil {
+		return s
+	}
+	both := &staged{ends: s.ends || t.ends}
+	for i := range both.at {
+		both.at[i] = append(slices.Clip(s.at[i]), t.at[i]...)
+	}
+	return both
+}
+
+func (s *staged) emitBegin(ctx context.Context, st *settings) context.Context {
+	for i := range s.at[emitting] {
+		if f := s.at[emitting][i].EmitBegin; f != nil {
+			ctx = st.beginEmit(ctx, f)
 		}
 	}
 	return ctx
 }
 
-func (h hooks) emitEnd(ctx context.Context, st *settings, err error) {
-	for i := range h {
-		if f := h[i].EmitEnd; f != nil {
+func (s *staged) emitEnd(ctx context.Context, st *settings, err error) {
+	for i := range s.at[emitting] {
+		if f := s.at[emitting][i].EmitEnd; f != nil {
 			st.guard(ctx, "EmitEnd", func() { f(ctx, st.info(), err) })
 		}
 	}
 }
 
-func (h hooks) listenerBegin(ctx context.Context, st *settings, l *ListenerInfo) context.Context {
-	for i := range h {
-		if f := h[i].ListenerBegin; f != nil {
-			ctx = st.begin(ctx, "ListenerBegin", func() context.Context { return f(ctx, l) })
+func (s *staged) listenerBegin(ctx context.Context, st *settings, l *ListenerInfo) context.Context {
+	for i := range s.at[delivering] {
+		if f := s.at[delivering][i].ListenerBegin; f != nil {
+			ctx = st.beginListener(ctx, l, f)
 		}
 	}
 	return ctx
 }
 
-func (h hooks) listenerEnd(ctx context.Context, st *settings, l *ListenerInfo, took time.Duration, err error) {
-	for i := range h {
-		if f := h[i].ListenerEnd; f != nil {
+func (s *staged) listenerEnd(ctx context.Context, st *settings, l *ListenerInfo, took time.Duration, err error) {
+	for i := range s.at[delivering] {
+		if f := s.at[delivering][i].ListenerEnd; f != nil {
 			st.guard(ctx, "ListenerEnd", func() { f(ctx, l, took, err) })
 		}
 	}
 }
 
-func (h hooks) drop(st *settings, l *ListenerInfo, n int) {
-	for i := range h {
-		if f := h[i].Drop; f != nil {
+func (s *staged) drop(st *settings, l *ListenerInfo, n int) {
+	for i := range s.at[telling] {
+		if f := s.at[telling][i].Drop; f != nil {
 			st.guard(context.Background(), "Drop", func() { f(l, n) })
 		}
 	}
 }
 
-func (h hooks) failure(ctx context.Context, st *settings, failure func() Failure) {
-	var f *Failure // made for the first who wants it
-	for i := range h {
-		if fn := h[i].Failure; fn != nil {
-			if f == nil {
-				made := failure()
-				f = &made
-			}
-			st.guard(ctx, "Failure", func() { fn(ctx, *f) })
+func (s *staged) failure(ctx context.Context, st *settings, f Failure) {
+	for i := range s.at[telling] {
+		if fn := s.at[telling][i].Failure; fn != nil {
+			st.guard(ctx, "Failure", func() { fn(ctx, f) })
 		}
 	}
 }
 
-// begin calls one Begin function; if it panics or returns nil, ctx stays.
-func (st *settings) begin(ctx context.Context, stage string, f func() context.Context) context.Context {
-	out := ctx
-	st.guard(ctx, stage, func() {
-		if c := f(); c != nil {
-			out = c
-		}
-	})
+// beginEmit calls one EmitBegin; if it panics or returns nil, ctx stays.
+func (st *settings) beginEmit(ctx context.Context, f func(context.Context, *SignalInfo) context.Context) (out context.Context) {
+	out = ctx
+	defer st.recovered(ctx, "EmitBegin")
+	if c := f(ctx, st.info()); c != nil {
+		out = c
+	}
 	return out
 }
 
-// guard calls an observer's function and logs its panic.
+// beginListener calls one ListenerBegin; if it panics or returns nil, ctx stays.
+func (st *settings) beginListener(ctx context.Context, l *ListenerInfo, f func(context.Context, *ListenerInfo) context.Context) (out context.Context) {
+	out = ctx
+	defer st.recovered(ctx, "ListenerBegin")
+	if c := f(ctx, l); c != nil {
+		out = c
+	}
+	return out
+}
+
+// guard calls an observer's function.
 func (st *settings) guard(ctx context.Context, stage string, f func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			st.say(ctx, slog.LevelError, "signals: an Observer panicked", "signal", st.info().Name, "stage", stage,
-				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-		}
-	}()
+	defer st.recovered(ctx, stage)
 	f()
+}
+
+// recovered is deferred around an observer's function, and logs its panic.
+func (st *settings) recovered(ctx context.Context, stage string) {
+	if v := recover(); v != nil {
+		st.say(ctx, slog.LevelError, "signals: an Observer panicked", "signal", st.info().Name, "stage", stage,
+			"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	}
 }

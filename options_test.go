@@ -136,7 +136,7 @@ func TestAListenerOptionThatMakesNoSensePanicsAtRegistration(t *testing.T) {
 		`two keys for one listener: "a" and "b"`: {signals.Key("a"), signals.Key("b")},
 		`two keys for one listener: "a" and "a"`: {signals.Key("a"), signals.Key("a")},
 		"Filter(nil)":                            {signals.Filter[int](nil)},
-		"the Filter is a func(string) bool, the payload a int; want a func(int) bool": {signals.Filter(text)},
+		"the Filter is a func(string) bool, the payload an int; want a func(int) bool": {signals.Filter(text)},
 		"In(nil)":                               {signals.In(noScope)},
 		"In twice":                              {signals.In(&a), signals.In(&b)},
 		"Concurrency(0): want 1 or more":        {signals.Concurrency(0)},

@@ -15,6 +15,7 @@ type Scope struct {
 	mu      sync.Mutex
 	subs    map[*Subscription]struct{} // registered; under mu
 	leaving map[*Subscription]struct{} // removed, with a call in flight when last looked at; under mu
+	looked  int                        // how many were in leaving then; under mu
 	closed  bool                       // under mu
 }
 
@@ -36,9 +37,7 @@ func (s *Scope) Close(ctx context.Context) error {
 	s.closed = true
 	subs := slices.AppendSeq(slices.Collect(maps.Keys(s.subs)), maps.Keys(s.leaving))
 	s.mu.Unlock()
-	for _, sub := range subs {
-		sub.Unsubscribe() // comes back with forget
-	}
+	s.removeAll(subs)
 	var errs []error
 	for _, sub := range subs {
 		if sub.reg.busy() { // also if somebody else has just removed it
@@ -46,6 +45,37 @@ func (s *Scope) Close(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// together is from how many on registrations on one signal are removed together:
+// one by one costs a copy of a part of the list, all at once one of all of it.
+const together = 64
+
+// removeAll ends registrations; each comes back with forget.
+func (s *Scope) removeAll(subs []*Subscription) {
+	on := make(map[*base]int)
+	for _, sub := range subs {
+		if e, ok := sub.reg.(*entry); ok {
+			on[e.b]++
+		}
+	}
+	for b, n := range on {
+		if n >= together {
+			leave(b.removeAll(func(e *entry) bool { return e.scope == s }))
+		}
+	}
+	for _, sub := range subs {
+		sub.Unsubscribe() // also one that is not in its list yet
+	}
+}
+
+func (s *Scope) isClosed() bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // adopt takes a registration into the scope, if it is open.
@@ -72,8 +102,11 @@ func (s *Scope) forget(sub *Subscription) {
 		return
 	}
 	delete(s.subs, sub)
-	maps.DeleteFunc(s.leaving, func(sub *Subscription, _ struct{}) bool { return !sub.reg.busy() })
 	if sub.reg.busy() {
 		s.leaving[sub] = struct{}{}
+	}
+	if len(s.leaving) > 2*s.looked+8 {
+		maps.DeleteFunc(s.leaving, func(sub *Subscription, _ struct{}) bool { return !sub.reg.busy() })
+		s.looked = len(s.leaving)
 	}
 }

@@ -1,84 +1,80 @@
 package signals
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"math"
-	"path"
 	"reflect"
-	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"example.com/signals/internal/chain"
+	"example.com/signals/internal/engine"
+	"example.com/signals/internal/source"
+	"example.com/signals/internal/tally"
 )
 
 // settings are what a signal is made with, and what it counts. They are
-// shared by the shards of a sharded signal.
+// shared by the shards of a sharded signal. To the machinery they are the
+// signal: see listen.Signal.
 type settings struct {
-	config              // read only
-	kind    Kind        // read only
-	payload string      // read only: the payload type's name
-	ofFail  bool        // read only: the payload is Failure
-	id      uint32      // read only: marks the goroutines that run its listeners
-	own     *staged     // read only: the signal's observers
-	origin  [6]uintptr  // read only: where the signal was made, if by a constructor
-	onBus   atomic.Bool // false once the signal has left its bus
-	watched atomic.Bool // somebody observes or taps emissions; written under bus.mu
+	config                         // read only
+	kind    Kind                   // read only
+	ops     engine.Payload         // read only
+	payload string                 // read only: the payload type's name
+	ofFail  bool                   // read only: the payload is Failure
+	id      uint64                 // read only: marks the goroutines that run its listeners
+	own     *staged                // read only: the signal's observers
+	origin  source.Callers         // read only: where the signal was made, if by a constructor
+	onBus   atomic.Bool            // false once the signal has left its bus
+	watched atomic.Bool            // emissions must be looked at; written by watch
+	all     atomic.Pointer[staged] // the signal's observers and those of its bus; written by watch
 
-	first     atomic.Pointer[[6]uintptr] // where the first listener was registered
-	infoPtr   atomic.Pointer[SignalInfo] // made when first asked for after first is known
-	taps      atomic.Pointer[[]*tapFunc] // sync signals: the bus's taps
-	failed    atomic.Uint64              // failures, panics among them
-	panics    atomic.Uint64              //
-	emitted   *counter                   // sync signals, if they count: emissions
-	delivered *counter                   // the same: calls
-	refused   atomic.Uint64              // emissions that a wrapper turned away: Refuse
-	quiet     struct {                   // the default handler's limit for refusals
-		mu    sync.Mutex
-		since time.Time // when the last one was logged
-		n     int       // refused and not logged since
-	}
+	engines atomic.Pointer[[]*engine.Engine] // async signals: set once, at first use
+	chain   chain.Signal                     // sync signals
+
+	first   atomic.Pointer[source.Callers] // where the first listener was registered
+	infoPtr atomic.Pointer[SignalInfo]     // made when first asked for after first is known
+	failed  atomic.Uint64                  // failures, panics among them
+	panics  atomic.Uint64                  //
+	refused atomic.Uint64                  // emissions that a wrapper turned away: Refuse
+	quiet   refusals                       // what the default handler has not logged
 }
 
-var lastID atomic.Uint32
+var lastID atomic.Uint64
 
-// payloadType is what the settings must know of a payload type.
-type payloadType struct {
-	name    string
-	failure bool // it is Failure
-}
-
-func payloadOf[T any]() payloadType {
-	_, failure := any((*T)(nil)).(*Failure)
-	return payloadType{typeName[T](), failure}
-}
-
-// newSettings makes the settings of a signal. Here and elsewhere, what can do
-// without the payload type is not generic: the rest is compiled for each type
-// in each package that uses it.
-func newSettings(kind Kind, payload payloadType, opts []Option) *settings {
-	c := configure(kind, payload.name, opts)
-	st := &settings{config: c, kind: kind, payload: payload.name, ofFail: payload.failure, id: lastID.Add(1), own: newStaged(c.observers)}
+// newSettings makes the settings of a signal.
+func newSettings(kind Kind, ops engine.Payload, opts []Option) *settings {
+	payload := typeName(ops)
+	c := configure(kind, payload, opts)
+	_, ofFail := ops.Nil().(*Failure)
+	st := &settings{config: c, kind: kind, ops: ops, payload: payload, ofFail: ofFail, id: lastID.Add(1), own: newStaged(c.observers)}
 	st.onBus.Store(c.bus != nil)
-	st.watch(false)
+	st.chain.Signal, st.chain.SlowAfter = st, c.slowAfter
 	if st.counts() && kind == KindSync {
-		st.emitted, st.delivered = newCounter(), newCounter()
+		st.chain.Emitted, st.chain.Delivered = tally.NewCounter(), tally.NewCounter()
 	}
+	st.watch(nil, false)
 	return st
 }
 
 // made notes the caller as the place where the signal was made.
 func (st *settings) made() *settings {
-	runtime.Callers(3, st.origin[:])
+	st.origin.Here(2)
 	return st
 }
 
-// sited notes where the first listener was registered.
-func (st *settings) sited(pcs []uintptr) {
-	if st.first.Load() == nil {
-		st.first.CompareAndSwap(nil, (*[6]uintptr)(pcs))
+// equip makes the engines of an async signal, unless somebody has done so.
+func (st *settings) equip(shards int) []*engine.Engine {
+	gs := engine.New(shards, st.maxWorkers, engine.Config{
+		Signal: st, Payload: st.ops, ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
+		SlowAfter: st.slowAfter, Watched: &st.watched,
+	})
+	if st.engines.CompareAndSwap(nil, &gs) {
+		st.tellEngines(st.all.Load())
 	}
+	return *st.engines.Load()
 }
 
 // counts reports whether the signal counts emissions and deliveries.
@@ -88,37 +84,29 @@ func (st *settings) counts() bool {
 
 // slow reports whether emissions of a sync signal must always go the slow way.
 func (st *settings) slow() bool {
-	return st.slowAfter > 0 || len(st.own[emitting]) > 0 || len(st.own[delivering]) > 0
+	return st.slowAfter > 0 || len(st.own.at[emitting]) > 0 || len(st.own.at[delivering]) > 0
 }
 
-// watch notes whether the bus watches emissions.
-func (st *settings) watch(bus bool) { st.watched.Store(bus || len(st.own[emitting]) > 0) }
-
-// hooks returns the observers of a stage: the signal's and those of its bus.
-func (st *settings) hooks(at stage) hooks {
-	if st.bus == nil {
-		return st.own[at]
+// watch notes who observes the signal, besides its own observers, and whether
+// its emissions are tapped. It must be called with bus.mu held, or before
+// anybody else knows the signal.
+func (st *settings) watch(shared *staged, tapped bool) {
+	all := st.own.with(shared)
+	st.all.Store(all)
+	watched := len(all.at[emitting]) > 0
+	if st.kind == KindSync {
+		watched = watched || tapped || len(all.at[delivering]) > 0
 	}
-	return st.allHooks(at)
+	st.watched.Store(watched)
+	st.tellEngines(all)
 }
 
-func (st *settings) allHooks(at stage) hooks {
-	own := st.own[at]
-	if !st.onBus.Load() {
-		return own
+func (st *settings) tellEngines(all *staged) {
+	if gs := st.engines.Load(); gs != nil {
+		for _, g := range *gs {
+			g.Watch(len(all.at[delivering]) > 0, len(all.at[telling]) > 0)
+		}
 	}
-	all := st.bus.observers.Load()
-	if all == nil {
-		return own
-	}
-	shared := all[at]
-	switch {
-	case len(shared) == 0:
-		return own
-	case len(own) == 0:
-		return shared
-	}
-	return append(slices.Clip(own), shared...)
 }
 
 // info describes the signal. Until the first registration the description of
@@ -133,12 +121,12 @@ func (st *settings) info() *SignalInfo {
 	}
 	i := &SignalInfo{Name: st.name, Kind: st.kind, Payload: st.payload}
 	if pcs != nil {
-		i.Site = site(pcs[:])
+		i.Site = pcs.Site(0)
 	}
 	if i.Name == "" {
 		i.Name = st.payload
 		if f := st.first.Load(); f != nil {
-			i.Name += "@" + site(f[:])
+			i.Name += "@" + f.Site(0)
 		}
 	}
 	if st.name != "" || st.first.Load() != nil {
@@ -148,6 +136,49 @@ func (st *settings) info() *SignalInfo {
 	return i
 }
 
+// sited notes where the first listener was registered.
+func (st *settings) sited(pcs *source.Callers) {
+	if st.first.Load() == nil {
+		st.first.CompareAndSwap(nil, pcs)
+	}
+}
+
+// Name is what errors call the signal. It and the methods below are of
+// listen.Signal.
+func (st *settings) Name() string { return st.info().Name }
+
+// Observed reports whether there are observers of emissions.
+func (st *settings) Observed() bool { return len(st.all.Load().at[emitting]) > 0 }
+
+// Began tells them that an emission begins.
+func (st *settings) Began(ctx context.Context) (context.Context, any) {
+	all := st.all.Load()
+	return all.emitBegin(ctx, st), all
+}
+
+// Ended tells them that it ends.
+func (st *settings) Ended(ctx context.Context, began any, err error) {
+	began.(*staged).emitEnd(ctx, st, err)
+}
+
+// Stopped is the error of a sync emission whose ctx has ended.
+func (st *settings) Stopped(ctx context.Context, ran, of int) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !isError(err, cause) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return fmt.Errorf("signals: %q stopped after %d of %d %s: %w", st.Name(), ran, of, plural(of, "listener"), err)
+}
+
+// Unheard hands an error to the failure handler that nobody else will get.
+func (st *settings) Unheard(ctx context.Context, payload any, err error) {
+	st.hand(ctx, Failure{Signal: st.Name(), Payload: payload, Err: err})
+}
+
+// Owned reports whether the calling goroutine runs a listener of an async
+// signal of the same bus.
+func (st *settings) Owned() bool { return st.bus.runs() }
+
 // primes is the default growth of the listener slice, from the document that
 // the project comes from. Primes have no magic: each about doubles the last,
 // which is what makes appending cheap.
@@ -155,13 +186,15 @@ var primes = [...]int{7, 17, 37, 79, 163, 331, 673, 1361, 2729, 5471, 10949, 219
 
 // grow returns the next capacity of the listener slice.
 func (st *settings) grow(n int) int {
-	if n == 0 && st.initialCap > 0 {
+	switch {
+	case n == 0 && st.initialCap > 0:
 		return st.initialCap
-	}
-	if st.growth != nil {
+	case n == 0: // nothing has been there that a policy could make more of
+		return primes[0]
+	case st.growth != nil:
 		next := st.growth(n)
 		if next <= n {
-			panic(fmt.Sprintf("signals: the Growth policy of %q returned %d for %d; it must return more", st.info().Name, next, n))
+			panic(fmt.Sprintf("signals: the Growth policy of %q returned %d for %d; it must return more", st.Name(), next, n))
 		}
 		return next
 	}
@@ -173,56 +206,27 @@ func (st *settings) grow(n int) int {
 	return 2 * n
 }
 
-// typeName returns the name of T, such as "shop.Order".
-func typeName[T any]() string { return reflect.TypeFor[T]().String() }
+// typeName returns the name of the payload type, such as "shop.Order".
+func typeName(ops engine.Payload) string { return reflect.TypeOf(ops.Nil()).Elem().String() }
 
-// funcName returns the name of the function at entry pc without its
-// directory, such as "shop.(*Stock).reserve".
-func funcName(pc uintptr) string {
-	f := runtime.FuncForPC(pc)
-	if f == nil {
-		return "unknown"
-	}
-	name := f.Name()
-	// The directory ends at the last slash before any type argument.
-	head := name
-	if i := strings.IndexByte(name, '['); i >= 0 {
-		head = name[:i]
-	}
-	if i := strings.LastIndexByte(head, '/'); i >= 0 {
-		name = name[i+1:]
-	}
-	return strings.TrimSuffix(name, "-fm")
+// refusals are emissions that were refused and not logged yet.
+type refusals struct {
+	mu    sync.Mutex
+	since time.Time // when the last line was logged
+	n     int       // refused since
+	last  error     // the reason for the last of them
+	timed bool      // a timer will log them
 }
 
-// self is this package's import path, which a rename of the module changes.
-var self = reflect.TypeFor[Failure]().PkgPath() + "."
-
-// site returns file:line of the first caller outside this package; its tests
-// count as outside. Only the file's name and its folder are kept.
-func site(pcs []uintptr) string {
-	n := 0
-	for n < len(pcs) && pcs[n] != 0 {
-		n++
+func plural(n int, what string) string {
+	if n == 1 {
+		return what
 	}
-	frames := runtime.CallersFrames(pcs[:n])
-	for {
-		f, more := frames.Next()
-		inside := strings.HasPrefix(f.Function, self) && !strings.HasSuffix(f.File, "_test.go")
-		if f.File != "" && f.File != "<autogenerated>" && !inside {
-			dir, file := path.Split(f.File)
-			return fmt.Sprintf("%s/%s:%d", path.Base(dir), file, f.Line)
-		}
-		if !more {
-			return "unknown"
-		}
-	}
+	return what + "s"
 }
 
-// monotonic is the time since the process began, which costs less room than a
-// time.Time and never goes back.
-func monotonic() time.Duration { return time.Since(started) }
-
-var started = time.Now()
-
-const never = time.Duration(math.MaxInt64)
+// isError is errors.Is for errors whose methods may panic.
+func isError(err, target error) (is bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, target)
+}

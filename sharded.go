@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+
+	"example.com/signals/internal/engine"
 )
 
 // ShardedSignal spreads emissions over shards, each with a log of its own, so
@@ -13,7 +15,7 @@ import (
 // gets them in the order of acceptance; without a key function they go round
 // robin, and there is no order among shards. Make one with NewSharded.
 type ShardedSignal[T any] struct {
-	asyncBase[T]
+	asyncSignal[T]
 	key  func(T) uint64 // read only; nil: round robin
 	turn atomic.Uint64
 }
@@ -27,17 +29,13 @@ func NewSharded[T any](shards int, key func(T) uint64, opts ...Option) *ShardedS
 		panic(fmt.Sprintf("signals: NewSharded(%d): want 1 shard or more", shards))
 	}
 	s := &ShardedSignal[T]{key: key}
-	st := newSettings(KindSharded, payloadOf[T](), opts).made()
-	s.open(st, shards)
-	if st.bus != nil {
-		st.bus.join(s)
-	}
+	join(s, s.open(KindSharded, engine.Typed[T]{}, opts, shards))
 	return s
 }
 
 // shard returns the engine for a payload.
-func (s *ShardedSignal[T]) shard(payload T) *engine[T] {
-	gs := s.all()
+func (s *ShardedSignal[T]) shard(payload T) *engine.Engine {
+	gs := s.ready()
 	if s.key != nil {
 		return gs[s.key(payload)%uint64(len(gs))]
 	}
@@ -47,13 +45,16 @@ func (s *ShardedSignal[T]) shard(payload T) *engine[T] {
 // Emit hands payload to every listener that is registered when its shard
 // accepts it, as AsyncSignal.Emit does.
 func (s *ShardedSignal[T]) Emit(ctx context.Context, payload T) {
-	s.accept(s.shard(payload), ctx, payload)
+	g := s.shard(payload)
+	if ctx == nil || !engine.Accept(g, ctx, payload) {
+		s.emit(g, ctx, payload)
+	}
 }
 
 // Offer is Emit that says whether the emission was accepted, as
 // AsyncSignal.Offer does.
 func (s *ShardedSignal[T]) Offer(ctx context.Context, payload T) error {
-	return s.offer(s.shard(payload), orBackground(ctx), payload)
+	return engine.Offer(s.shard(payload), orBackground(ctx), payload, nil)
 }
 
 // EmitWait emits, waits until every listener has run, and joins their

@@ -2,11 +2,10 @@ package signals
 
 import (
 	"math"
-	"math/bits"
-	"runtime"
-	"sync/atomic"
 	"time"
-	"unsafe"
+
+	"example.com/signals/internal/engine"
+	"example.com/signals/internal/tally"
 )
 
 // SignalStats is what a signal has counted since it was made. Figures of a
@@ -59,16 +58,11 @@ type Durations struct {
 }
 
 // DurationBuckets is the number of buckets of Durations.
-const DurationBuckets = 32
+const DurationBuckets = tally.Buckets
 
 // BucketBound returns the upper bound of bucket i: 64 ns << i; the last bucket
 // has none, and its bound is the largest duration.
-func BucketBound(i int) time.Duration {
-	if i >= DurationBuckets-1 {
-		return never
-	}
-	return 64 << i
-}
+func BucketBound(i int) time.Duration { return tally.Bound(i) }
 
 // Quantile returns an upper bound of the q quantile, 0 < q <= 1: of the
 // shortest duration that a part q of the calls did not exceed. It is at most
@@ -85,106 +79,55 @@ func (d *Durations) Quantile(q float64) time.Duration {
 	return d.Max
 }
 
-// sampleEvery: one call in that many is timed. A power of two.
-const sampleEvery = 64
-
-// histogram collects Durations. Any goroutine may add.
-type histogram struct {
-	sum     atomic.Int64
-	max     atomic.Int64
-	buckets [DurationBuckets]atomic.Uint64
+// stats returns what is known of the listener.
+func (e *entry) stats() ListenerStats {
+	info := e.info()
+	s := ListenerStats{
+		Key: e.Key, Listener: info.Listener, Site: info.Site, Priority: e.Priority,
+		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(),
+		Durations: durations(e.Timing),
+	}
+	for _, r := range e.readers {
+		rs := r.Stats()
+		s.Deliveries += rs.Deliveries
+		s.Drops += rs.Drops
+		s.Lag += rs.Lag
+		s.InFlight += rs.InFlight
+		s.Running = max(s.Running, rs.Running)
+	}
+	return s
 }
 
-func (h *histogram) add(d time.Duration) {
-	i := 0
-	if d > 64 {
-		i = min(bits.Len64(uint64(d-1)>>6), DurationBuckets-1)
-	}
-	h.sum.Add(int64(d))
-	for m := h.max.Load(); int64(d) > m && !h.max.CompareAndSwap(m, int64(d)); {
-		m = h.max.Load()
-	}
-	h.buckets[i].Add(1) // last: who reads it finds its maximum
-}
-
-func (h *histogram) read() (d Durations) {
-	if h == nil {
-		return d
-	}
-	for i := range h.buckets {
-		d.Buckets[i] = h.buckets[i].Load()
-		d.Count += d.Buckets[i]
-	}
-	d.Sum, d.Max = time.Duration(h.sum.Load()), time.Duration(h.max.Load())
+func durations(h *tally.Histogram) (d Durations) {
+	d.Count, d.Sum, d.Max, d.Buckets = h.Read()
 	return d
 }
 
-// counter is striped so that goroutines on different processors do not write
-// to one cache line. Any goroutine may add and read.
-type counter struct {
-	stripes []stripe // a power of two
-}
-
-type stripe struct {
-	n atomic.Uint64
-	_ [56]byte // to a cache line of its own
-}
-
-func newCounter() *counter {
-	n := 1
-	for n < 4*runtime.GOMAXPROCS(0) && n < 64 {
-		n *= 2
-	}
-	return &counter{make([]stripe, n)}
-}
-
-// add counts n in the caller's stripe and returns the count there.
-func (c *counter) add(n uint64) uint64 { return c.at(stripeHere()).Add(n) }
-
-// at returns the stripe that k, made by stripeHere, picks.
-func (c *counter) at(k uint64) *atomic.Uint64 { return &c.stripes[k&uint64(len(c.stripes)-1)].n }
-
-// stripeHere picks a stripe by the address of the goroutine's stack: always
-// the same for one goroutine while its stack does not move, likely others for
-// others.
-func stripeHere() uint64 {
-	var here byte
-	return uint64(uintptr(unsafe.Pointer(&here))>>11) * 0x9E3779B97F4A7C15 >> 32
-}
-
-func (c *counter) read() (n uint64) {
-	if c == nil {
-		return 0
-	}
-	for i := range c.stripes {
-		n += c.stripes[i].n.Load()
-	}
-	return n
-}
-
-// stats returns what is known of the listener.
-func (e *entry[T]) stats() ListenerStats {
-	info := e.info()
-	s := ListenerStats{
-		Key: e.key, Listener: info.Listener, Site: info.Site, Priority: e.priority,
-		Deliveries: e.delivered.read(), Failures: e.failures.Load(), Panics: e.panics.Load(),
-		Durations: e.timing.read(),
-	}
-	for _, r := range e.readers {
-		r.addStats(&s)
-	}
-	return s
-}
-
-// statsCommon fills in what all kinds of signal know.
-func (b *baseSignal[T]) statsCommon(st *settings) SignalStats {
+// stats fills in what all kinds of signal know.
+func (b *base) stats(st *settings) SignalStats {
 	s := SignalStats{
 		SignalInfo: *st.info(), Counted: st.counts(),
-		Emissions: st.emitted.read(), Deliveries: st.delivered.read(), Failures: st.failed.Load(), Panics: st.panics.Load(),
+		Emissions: st.chain.Emitted.Read(), Deliveries: st.chain.Delivered.Read(),
+		Failures: st.failed.Load(), Panics: st.panics.Load(),
 		Refusals: st.refused.Load(),
 	}
-	for _, r := range b.rows() {
-		s.Listeners = append(s.Listeners, r.stats())
+	for r := range b.list.Load().All {
+		s.Listeners = append(s.Listeners, entryOf(r.Member).stats())
 	}
 	return s
+}
+
+func (s *asyncBase) asyncStats() SignalStats {
+	gs := s.all()
+	stats := s.stats(s.conf.Load())
+	c := engine.Count(gs)
+	stats.Pending = c.Pending
+	stats.Emissions = c.Emissions
+	stats.Deliveries = c.Deliveries
+	stats.Drops = c.Drops
+	stats.Refusals += c.Refusals
+	stats.OverCapacity = c.OverCapacity
+	stats.Workers = c.Workers
+	stats.Closed = c.Closed
+	return stats
 }

@@ -6,6 +6,11 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
+
+	"example.com/signals/internal/chain"
+	"example.com/signals/internal/engine"
+	"example.com/signals/internal/listen"
+	"example.com/signals/internal/source"
 )
 
 // Tap calls fn for every emission on every signal of the bus, or on those with
@@ -27,8 +32,8 @@ func (b *Bus) Tap(fn func(ctx context.Context, signal string, payload any), name
 	defer b.mu.Unlock()
 	b.tapping = append(b.tapping, t)
 	b.watchLocked()
-	for _, m := range b.members {
-		t.join(m)
+	for at := b.members.Front(); at != nil; at = at.Next() {
+		t.join(at.Value.(member))
 	}
 	return &Subscription{reg: t}
 }
@@ -109,44 +114,51 @@ func (t *tap) wait(ctx context.Context) error {
 func (t *tap) busy() bool { return false }
 
 func (t *tap) stats() ListenerStats {
-	return ListenerStats{Listener: funcName(t.entry), Deliveries: t.calls.Load()}
+	return ListenerStats{Listener: source.FuncName(t.entry), Deliveries: t.calls.Load()}
 }
 
 // tap on an async signal: one more reader on each log.
-func (s *asyncBase[T]) tap(t *tap) tapped {
+func (s *asyncBase) tap(t *tap) tapped {
 	st := s.conf.Load()
-	e := &entry[T]{sig: &s.baseSignal, st: st, fn: t.entry}
+	e := &entry{b: &s.base, st: st, fn: t.entry}
+	e.Member = listen.Member{Of: e}
 	e.sub.reg = e
-	h := &handler[T]{plain: func(ctx context.Context, payload T) { t.fn(ctx, st, payload) }}
-	attach := attacher(s.all(), e, h, &listenerConfig{}, nil)
-	for _, r := range e.readers {
-		r.hidden = true
+	h := &listen.Handler{Of: e, Plain: st.ops.Tap(func(ctx context.Context, payload any) { t.fn(ctx, st, payload) })}
+	for _, g := range s.all() {
+		r := g.NewReader(engine.ReaderConfig{Member: &e.Member, Handler: h, Hidden: true})
+		e.readers = append(e.readers, r)
+		r.Attach(0)
 	}
-	attach()
 	return tapped{&e.sub, func() func() {
-		untold := e.detach()
-		return func() { st.tell(untold) }
+		tell := e.detach()
+		return func() {
+			for _, f := range tell {
+				f()
+			}
+		}
 	}}
 }
 
 // tap on a sync signal: one more function that its slow path calls first.
-func (b *baseSignal[T]) tap(t *tap) tapped {
-	fn := t.fn
-	p := &fn
+func (b *base) tap(t *tap) tapped {
 	st := b.conf.Load()
-	edit := func(change func([]*tapFunc) []*tapFunc) {
+	fn := func(ctx context.Context, payload any) { t.fn(ctx, st, payload) }
+	p := &fn
+	edit := func(change func([]*chain.Tap) []*chain.Tap) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		var old []*tapFunc
-		if l := st.taps.Load(); l != nil {
+		var old []*chain.Tap
+		if l := st.chain.Taps.Load(); l != nil {
 			old = *l
 		}
 		next := change(slices.Clone(old))
-		st.taps.Store(&next)
+		st.chain.Taps.Store(&next)
 	}
-	edit(func(l []*tapFunc) []*tapFunc { return append(l, p) })
+	edit(func(l []*chain.Tap) []*chain.Tap { return append(l, p) })
 	return tapped{end: func() func() {
-		edit(func(l []*tapFunc) []*tapFunc { return slices.DeleteFunc(l, func(q *tapFunc) bool { return q == p }) })
+		edit(func(l []*chain.Tap) []*chain.Tap {
+			return slices.DeleteFunc(l, func(q *chain.Tap) bool { return q == p })
+		})
 		return func() {}
 	}}
 }

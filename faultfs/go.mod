@@ -1,0 +1,15 @@
+module example.com/signals/faultfs
+
+go 1.26.0
+
+require github.com/hanwen/go-fuse/v2 v2.12.1
+
+require (
+	github.com/ncruces/go-sqlite3 v0.36.0
+	golang.org/x/sys v0.49.0
+)
+
+require (
+	github.com/ncruces/go-sqlite3-wasm/v6 v6.4.35401 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
+)

@@ -1,0 +1,335 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/signals/internal/listen"
+	"example.com/signals/internal/tally"
+)
+
+// The bits of Reader.state; see the package comment.
+const (
+	gone       = 1
+	look       = 2
+	begunShift = 2
+	begunOne   = 1 << begunShift
+)
+
+// Reader is one listener on one log. What each claim needs comes first.
+type Reader struct {
+	state atomic.Uint64 // see the package comment; with Concurrency only the lowest bits count
+
+	bare    bool             // read only, as is timing: the handler needs no more than a bare call
+	batches bool             // read only: a claim may have many positions
+	h       *listen.Handler  // read by workers with a claim; set to nil when removed and no claim is left
+	timing  *tally.Histogram // if durations are sampled
+	conc    int              // read only: Concurrency
+	next    uint64           // the cursor; under Engine.mu, as are the next ten
+	at      *chunk           // where next is, or the chunk before if that is not there yet; nil before the first chunk
+	claims  []claim          // under way
+	first   [1]claim         // where claims begins
+	done    uint64           // everything before is finished
+	place   ring             // in a list of its lane
+	lane    *lane
+	run     uint64 // calls that have come to an end
+	quieted []chan struct{}
+	turn    *sync.Cond // with Concurrency and a Filter: the call of a claim has started, or the claim ended
+
+	l          listen.Listener // read only, as are the next six
+	m          *listen.Member
+	g          *Engine
+	maxLag     int           // MaxLag, or 0
+	keepLatest bool          // its policy
+	hidden     bool          // a tap: not counted
+	pull       chan struct{} // Events: wakes the consumer, which claims for itself; or nil
+
+	// The rest is under Engine.mu.
+	attached bool
+	called   bool // Events: woken for what it has not claimed yet
+	index    int  // index in Engine.readers, or in Engine.leaving
+	bound    int  // with MaxLag: index in Engine.bounded
+	dropped  uint64
+	seen     uint64        // the oldest position under way when Stats last looked
+	seenAt   time.Duration // when it first saw that one there
+}
+
+// ReaderConfig is what a reader is made with.
+type ReaderConfig struct {
+	Member      *listen.Member
+	Handler     *listen.Handler
+	Priority    int
+	Concurrency int // at least 1
+	MaxLag      int // or 0
+	KeepLatest  bool
+	Hidden      bool          // a tap: not counted
+	Pull        chan struct{} // of a Loop, or nil
+}
+
+// NewReader makes a reader that is not attached yet.
+func (g *Engine) NewReader(c ReaderConfig) *Reader {
+	return &Reader{
+		l: c.Member.Of, m: c.Member, h: c.Handler, g: g,
+		conc: max(c.Concurrency, 1), maxLag: c.MaxLag, keepLatest: c.KeepLatest, hidden: c.Hidden, pull: c.Pull,
+	}
+}
+
+// begin begins the next call of the claim under way, unless it reports that
+// its worker must look.
+func (r *Reader) begin() bool { return r.state.Add(begunOne)&(gone|look) == 0 }
+
+func (r *Reader) gone() bool { return r.state.Load()&gone != 0 }
+
+// underway returns the position of a claim that is under way, or about to be.
+func (r *Reader) underway(cl *claim) uint64 {
+	if r.conc > 1 {
+		return cl.from
+	}
+	if begun := r.state.Load() >> begunShift; begun > cl.from {
+		return begun - 1
+	}
+	return cl.from
+}
+
+// Attach puts a reader at the end of the log. On a closed one it does nothing.
+func (r *Reader) Attach(priority int) {
+	g := r.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		r.h = nil // never called
+		return
+	}
+	r.attached = true
+	if r.conc == 1 {
+		r.claims = r.first[:0] // with more it would move elsewhere, and what is here be kept
+	}
+	r.bare, r.timing = !r.h.Special(), r.m.Timing
+	r.batches = r.pull == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.Once
+	if r.conc > 1 && len(r.h.Filters) > 0 {
+		r.turn = sync.NewCond(&g.mu)
+	}
+	r.next, r.done = g.end, g.end
+	if r.at = g.tail; r.at != nil {
+		r.at.cursors++
+	}
+	r.index = len(g.readers)
+	g.readers = append(g.readers, r)
+	if r.maxLag > 0 {
+		r.bound = len(g.bounded)
+		g.bounded = append(g.bounded, r)
+	}
+	g.join(r, priority)
+	g.enlist(r)
+}
+
+// Detach takes a reader off the log: no further call of it starts, and what is
+// pending for it is dropped but for a call in flight. A caller that holds a lock
+// must call what is returned, if anything, when it has released that.
+func (r *Reader) Detach() (tell Tell) {
+	g := r.g
+	g.mu.Lock()
+	defer func() { tell = g.unlockUntold() }()
+	if !r.attached {
+		return nil
+	}
+	r.attached = false
+	begun := r.state.Or(gone) >> begunShift
+	if r.turn != nil {
+		r.turn.Broadcast()
+	}
+	g.unlist(r)
+	g.answered(r)
+	cutOut(&g.readers, r.index, func(o *Reader) *int { return &o.index })
+	if r.maxLag > 0 {
+		cutOut(&g.bounded, r.bound, func(o *Reader) *int { return &o.bound })
+	}
+	if r.conc == 1 && len(r.claims) == 1 { // see the package comment
+		cl := &r.claims[0]
+		if begun < cl.to {
+			g.drop(r, cl.c, begun, cl.to)
+			cl.to = begun
+		}
+	}
+	if len(r.claims) > 0 { // before anything is cleared: the call in flight needs its slot
+		r.index = len(g.leaving)
+		g.leaving = append(g.leaving, r)
+	} else {
+		r.h = nil
+	}
+	g.discard(r, g.end)
+	if r.at != nil {
+		r.at.cursors--
+		r.at = nil
+	}
+	g.leave(r)
+	g.advance(r)
+	if r.pull != nil {
+		wake(r.pull)
+	}
+	g.reclaim()
+	g.admit()
+	g.rest()
+	return nil
+}
+
+// forget lets go of a removed reader whose last claim has ended.
+func (g *Engine) forget(r *Reader) {
+	cutOut(&g.leaving, r.index, func(o *Reader) *int { return &o.index })
+	r.h = nil
+}
+
+// cutOut removes the reader at i from a list without order, where each knows
+// its place.
+func cutOut(list *[]*Reader, i int, place func(*Reader) *int) {
+	l := *list
+	end := len(l) - 1
+	l[i] = l[end]
+	*place(l[i]) = i
+	l[end] = nil
+	*list = l[:end]
+}
+
+// under returns the position from which r has finished none: a claim that its
+// cursor follows on counts, to the call under way.
+func (r *Reader) under() uint64 {
+	if r.follows() && len(r.claims) == 1 {
+		return r.underway(&r.claims[0])
+	}
+	return r.next
+}
+
+// follows reports whether the cursor is always at the end of the claim, if
+// there is one: nothing is dropped and no other claim made in between.
+func (r *Reader) follows() bool { return r.conc == 1 && r.maxLag == 0 }
+
+// unfinished counts the pending emissions: the union over the readers of what
+// each has not finished. It must be called with g.mu held.
+func (g *Engine) unfinished() int {
+	for _, r := range g.bounded {
+		g.trim(r)
+	}
+	if g.capacity > 0 {
+		return g.pending
+	}
+	low := g.end
+	for _, r := range g.readers {
+		low = min(low, r.under())
+	}
+	below := map[uint64]struct{}{} // in flight below low, one by one
+	for _, rs := range [2][]*Reader{g.readers, g.leaving} {
+		for _, r := range rs {
+			for i := range r.claims {
+				if p := r.underway(&r.claims[i]); p < low {
+					below[p] = struct{}{}
+				}
+			}
+		}
+	}
+	return int(g.end-low) + len(below)
+}
+
+// ReaderStats is what is known of a reader.
+type ReaderStats struct {
+	Deliveries uint64
+	Drops      uint64
+	Lag        int
+	InFlight   int
+	Running    time.Duration
+}
+
+// Stats returns what is known of the reader.
+func (r *Reader) Stats() (s ReaderStats) {
+	g := r.g
+	g.mu.Lock()
+	defer g.unlock()
+	if r.maxLag > 0 && r.attached {
+		g.trim(r)
+	}
+	s.Deliveries = r.run + r.progress()
+	s.Drops = r.dropped
+	s.InFlight = len(r.claims)
+	s.Running = r.running()
+	s.Lag = r.lag()
+	return s
+}
+
+// lag is the number of emissions pending for the reader. A reader with MaxLag
+// must have been trimmed.
+func (r *Reader) lag() int {
+	switch {
+	case !r.attached:
+		return 0
+	case r.follows():
+		return int(r.g.end - r.under())
+	}
+	return int(r.g.end-r.next) + len(r.claims)
+}
+
+// running returns how long the oldest call under way has run, as far as is
+// known: since its claim began if it is the first one of that and the time was
+// noted, else since Stats first saw it.
+func (r *Reader) running() time.Duration {
+	if len(r.claims) == 0 {
+		return 0
+	}
+	cl := &r.claims[0]
+	for i := range r.claims {
+		if r.claims[i].from < cl.from {
+			cl = &r.claims[i]
+		}
+	}
+	at := r.underway(cl)
+	now := tally.Clock()
+	if r.seenAt == 0 || r.seen != at {
+		r.seen, r.seenAt = at, now
+	}
+	if at == cl.from && cl.begun != 0 {
+		return now - cl.begun
+	}
+	return now - r.seenAt
+}
+
+// progress is the number of calls that came to an end in a batch under way.
+func (r *Reader) progress() uint64 {
+	if !r.hidden && r.conc == 1 && len(r.claims) == 1 && r.h != nil && !r.h.Special() {
+		return r.underway(&r.claims[0]) - r.claims[0].from
+	}
+	return 0
+}
+
+// Quiet waits until no call of the reader is in flight.
+func (r *Reader) Quiet(ctx context.Context) error {
+	r.g.mu.Lock()
+	if len(r.claims) == 0 {
+		r.g.mu.Unlock()
+		return nil
+	}
+	q := make(chan struct{})
+	r.quieted = append(r.quieted, q)
+	r.g.mu.Unlock()
+	select {
+	case <-q:
+		return nil
+	case <-ctx.Done():
+		r.g.mu.Lock()
+		if i := slices.Index(r.quieted, q); i >= 0 {
+			r.quieted = slices.Delete(r.quieted, i, i+1)
+		}
+		r.g.mu.Unlock()
+		return r.g.opError("wait for a listener of", ctx.Err())
+	}
+}
+
+// Gone reports whether the reader has been detached.
+func (r *Reader) Gone() bool { return r.gone() }
+
+// Busy reports whether a call of the reader is in flight.
+func (r *Reader) Busy() bool {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	return len(r.claims) > 0
+}
