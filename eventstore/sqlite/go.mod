@@ -1,0 +1,16 @@
+module example.com/signals/eventstore/sqlite
+
+go 1.26.0
+
+require (
+	example.com/signals v0.0.0
+	github.com/ncruces/go-sqlite3 v0.36.0
+	golang.org/x/sys v0.49.0
+)
+
+require (
+	github.com/ncruces/go-sqlite3-wasm/v6 v6.4.35401 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
+)
+
+replace example.com/signals => ../../
