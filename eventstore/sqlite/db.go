@@ -145,6 +145,18 @@ func resolve(path string) (string, error) {
 // open makes the writer, with the lock held.
 func (db *DB) open() (_ *writer, err error) {
 	_, statErr := os.Stat(db.path)
+	isNew := errors.Is(statErr, os.ErrNotExist)
+	if isNew {
+		// A file whose name could not be made durable is not left to an Open that
+		// would believe it to be.
+		defer func() {
+			if err != nil {
+				for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+					_ = os.Remove(db.path + suffix)
+				}
+			}
+		}()
+	}
 	crashed, err := rewrite(db.path + "-wal")
 	if err != nil {
 		return nil, err
@@ -170,7 +182,7 @@ func (db *DB) open() (_ *writer, err error) {
 		return nil, err
 	}
 	db.identity.Store(&identity)
-	if errors.Is(statErr, os.ErrNotExist) {
+	if isNew {
 		if err := syncDir(filepath.Dir(db.path)); err != nil {
 			return nil, err
 		}

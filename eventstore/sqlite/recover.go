@@ -5,45 +5,38 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"example.com/signals/eventstore"
 	"github.com/ncruces/go-sqlite3"
 )
 
-// rewrite writes a WAL that was left over onto itself and syncs it, and reports
-// whether there was one. After a failed sync the system's cache may have what
-// the disk has not, and call it clean: SQLite would find a commit that a power
-// cut loses, and append behind the hole, losing all that comes after.
+// rewrite replaces a WAL that was left over by a copy of it, made durable with
+// its name, and reports whether there was one. After a failed sync the
+// system's cache may have what the disk has not, and call it clean: SQLite would
+// find a commit that a power cut loses, and append behind the hole, losing all
+// that comes after. So it is with the name in the directory.
 func rewrite(wal string) (left bool, err error) {
-	f, err := os.OpenFile(wal, os.O_RDWR, 0)
+	in, err := os.Open(wal)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	buf := make([]byte, 1<<20)
-	for off := int64(0); ; {
-		n, err := f.ReadAt(buf, off)
-		if n > 0 {
-			left = true
-			if _, err := f.WriteAt(buf[:n], off); err != nil {
-				return left, err
-			}
-		}
-		off += int64(n)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return left, err
-		}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if info, err := in.Stat(); err != nil || info.Size() == 0 {
+		return false, err
 	}
-	if !left {
-		return false, nil
+	out, err := os.Create(wal + "-copy")
+	if err != nil {
+		return true, err
 	}
-	return true, f.Sync()
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return true, errors.Join(err, os.Remove(out.Name()))
+	}
+	return true, errors.Join(os.Rename(out.Name(), wal), syncDir(filepath.Dir(wal)))
 }
 
 const (
