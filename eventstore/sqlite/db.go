@@ -173,7 +173,9 @@ func (db *DB) open() (_ *writer, err error) {
 	}()
 	if crashed {
 		db.logger.Warn("sqlite: the store was not closed: recovering", "path", db.path)
-		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil {
+		// Not TRUNCATE: of a WAL that is cut off without a sync, a power cut may
+		// leave a part, whose old pages would then replace newer ones.
+		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART); err != nil {
 			return nil, fmt.Errorf("recovering: %w", err)
 		}
 	}
@@ -196,7 +198,7 @@ func (db *DB) open() (_ *writer, err error) {
 // end closes the connection after the last job.
 func (w *writer) end() error {
 	if w.db.broken.Load() == nil {
-		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE); err != nil && !errors.Is(err, sqlite3.BUSY) {
+		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART); err != nil && !errors.Is(err, sqlite3.BUSY) {
 			_ = w.fail("checkpoint", err)
 		}
 	}

@@ -34,7 +34,8 @@ func (c *conn) event(s *sqlite3.Stmt) (r eventstore.Recorded, err error) {
 	r.Version = uint64(s.ColumnInt64(5))
 	if tags := s.ColumnRawBlob(6); len(tags) > 0 {
 		// Looking a name up may move what tags points to.
-		ids, err := tagNumbers(tags)
+		var room [16]int64
+		ids, err := tagNumbers(room[:0], tags)
 		if err != nil {
 			return r, fmt.Errorf("corrupted: the tags of the event at position %d: %w", r.Position, err)
 		}
@@ -57,9 +58,8 @@ func (c *conn) event(s *sqlite3.Stmt) (r eventstore.Recorded, err error) {
 	return r, nil
 }
 
-// tagNumbers reads the column tags.
-func tagNumbers(blob []byte) ([]int64, error) {
-	ids := make([]int64, 0, 8)
+// tagNumbers appends what is in the column tags.
+func tagNumbers(ids []int64, blob []byte) ([]int64, error) {
 	for len(blob) > 0 {
 		id, n := binary.Uvarint(blob)
 		if n <= 0 {

@@ -75,7 +75,7 @@ func (c *conn) verify(lo, hi eventstore.Position) error {
 			bad = fmt.Errorf("corrupted: position %d comes where %d should be", got, at)
 			return false
 		}
-		tags, err := tagNumbers(s.ColumnRawBlob(1))
+		tags, err := tagNumbers(nil, s.ColumnRawBlob(1))
 		if err != nil {
 			bad = fmt.Errorf("corrupted: the tags of the event at position %d: %w", at, err)
 			return false
@@ -104,7 +104,7 @@ func (c *conn) verify(lo, hi eventstore.Position) error {
 		}
 		var tags []int64
 		err = c.rows(func(s *sqlite3.Stmt) bool {
-			tags, bad = tagNumbers(s.ColumnRawBlob(0))
+			tags, bad = tagNumbers(nil, s.ColumnRawBlob(0))
 			return bad == nil
 		}, "SELECT tags FROM eventstore_events WHERE position = ?", p)
 		if err := errors.Join(bad, err); err != nil {

@@ -208,10 +208,18 @@ func (w *writer) checkpoint() {
 	w.pages = 0
 }
 
-// truncate copies the WAL into the database and cuts it off. A reader that is
-// in the way for longer than busy_timeout leaves it to the next checkpoint.
+// truncate copies the WAL into the database and cuts it off. What it has when
+// it is cut off is one transaction: a power cut that leaves a part of a longer
+// one could bring old pages back. A reader that is in the way for longer than
+// busy_timeout leaves the rest to the next checkpoint.
 func (w *writer) truncate() error {
-	_, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	_, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART)
+	if err == nil {
+		err = w.c.run("UPDATE eventstore_store SET identity = identity")
+	}
+	if err == nil {
+		_, _, err = w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	}
 	if err != nil && !errors.Is(err, sqlite3.BUSY) {
 		return w.fail("checkpoint", err)
 	}
