@@ -19,7 +19,8 @@ import (
 // checkpoint is. It reads pages, or what followers share, with at most one page
 // ahead; hands each event to the listener; and calls Advance after a page, before
 // it goes idle, and at least every second while it is busy: To is the last
-// position that is finished, including those that its query passed over. What
+// position that is finished, including those that its query passed over; if it is
+// only those, at most once a second. What
 // succeeded is called again only if the process ended before that Advance. An
 // event that has failed for the last time is a Dead of the Advance that passes
 // it, at once; so is Stopped. ErrMoved, ErrOutcomeUnknown or a lost lease end the

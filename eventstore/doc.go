@@ -20,7 +20,10 @@
 // order. A stream holds the events of one entity, and the version is an event's
 // place among them. A tag is a name in an event that queries and conditions
 // can use. A condition is what must hold at the instant of an append; a
-// conflict says that it did not.
+// conflict says that it did not. A durable listener follows the store from a
+// checkpoint, the position up to which it has finished; a projection is one
+// whose read model commits with it. A dead letter is an event that one could
+// not handle, kept.
 //
 // # Streams, or tags and conditions
 //
@@ -67,6 +70,38 @@
 // What its listeners do cannot undo the append: a failure is a
 // [*PersistedError] beside the events. After a crash between the two nobody is
 // told; what must happen for every event belongs into a durable listener.
+//
+// # Durable listeners
+//
+//   - [Store.Listen] calls a function with every event that matches, in order,
+//     from a checkpoint of its key: none is left out, whatever ends the process,
+//     and none comes again but after a failure, or after a crash before the
+//     checkpoint was written, which happens at least once a second. A
+//     projection ([InTransaction], through the backend's Project) writes its
+//     read model with its checkpoint: exactly once.
+//   - A failure, a panic and a Goexit are tried again with a pause that grows,
+//     for that listener and event alone. After [Attempts] the event is a dead
+//     letter, stored with the checkpoint, for [Store.Redeliver] or
+//     [Store.Discard]; with [StopOnFailure] the listener ends instead.
+//   - Nobody waits for a listener: neither appends nor others. It reads at most
+//     a page ahead.
+//   - Of those with one key, in several processes, one works and the others
+//     stand by and take over.
+//   - [Store.Wait] returns when the listener has handled what was appended.
+//   - [RebuildOf] runs a new key beside an old one, which it does not touch, and
+//     [Rebuilding] tells the function to leave out side effects.
+//   - On the store's bus they are the listeners of one signal, NAME.listeners.
+//   - Stop and Close wait for the call under way, within their context. Called
+//     by the listener itself, they and Wait return signals.ErrWouldDeadlock.
+//   - One that waits uses no CPU, and a commit that concerns nobody who waits
+//     costs the same whatever their number.
+//
+// # Export, import, check
+//
+//   - [Store.Export] writes lines of JSON, [Store.Import] takes them over with
+//     identity, positions, versions and times. Both go on where they were cut
+//     off, and Import compares what is there already.
+//   - [Store.Check] verifies the whole store.
 //
 // # Errors
 //

@@ -2,7 +2,10 @@ package eventstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 
 	"example.com/signals"
@@ -15,6 +18,8 @@ type Store struct {
 	backend   Backend
 	persisted *signals.SyncSignal[Recorded]
 	tail      tail
+	listening *signals.SyncSignal[Delivery] // its listeners are the durable ones, under their keys
+	listeners listeners
 	closeOnce sync.Once
 	done      chan struct{} // closed by Close
 }
@@ -30,7 +35,7 @@ type config struct {
 }
 
 // Name names the store in errors of its signals, on its bus and in the
-// inspector: "NAME.persisted". Without it, it is "eventstore".
+// inspector: "NAME.persisted" and "NAME.listeners". Without it, it is "eventstore".
 func Name(name string) Option {
 	if name == "" {
 		panic(`eventstore: Name(""): give a name or leave the option out`)
@@ -70,6 +75,7 @@ func New(b Backend, opts ...Option) *Store {
 	}
 	s.tail.backend = b
 	s.persisted = signals.NewSync[Recorded](s.signalOptions("persisted")...)
+	s.listening = signals.NewSync[Delivery](s.signalOptions("listeners")...)
 	return s
 }
 
@@ -126,17 +132,49 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// Close ends the store's followers with ErrClosed, takes its signals off the
-// bus, and refuses further calls with ErrClosed. What is being appended is
-// finished. It may be called again. The backend stays open.
-func (s *Store) Close(context.Context) error {
+// Close stops the store's durable listeners, as Listener.Stop does, ends its
+// followers with ErrClosed, takes its signals off the bus, and refuses further
+// calls with ErrClosed. What is being appended is finished. If ctx ends while a
+// listener is in a call, the context of that call is cancelled and Close returns
+// ctx.Err() with the keys; the store is closed all the same, and the listener
+// ends when the call returns. Called by a durable listener of the store it
+// closes nothing and returns signals.ErrWouldDeadlock. It may be called again.
+// The backend stays open.
+func (s *Store) Close(ctx context.Context) error {
+	err := s.listeners.close(orBackground(ctx))
+	if !errors.Is(err, signals.ErrWouldDeadlock) {
+		s.shut()
+	}
+	if err != nil {
+		return failed("close", err)
+	}
+	return nil
+}
+
+// shut ends everything but durable listeners.
+func (s *Store) shut() {
 	s.closeOnce.Do(func() {
 		close(s.done)
 		if s.bus != nil {
 			s.bus.Remove(s.name + ".persisted")
+			s.bus.Remove(s.name + ".listeners")
 		}
 	})
-	return nil
+}
+
+// log tells the Logger, or the default one. A Logger that panics does not end
+// the program.
+func (s *Store) log(level slog.Level, msg string, args ...any) {
+	logger := s.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(os.Stderr, "eventstore: the Logger of %q panicked: %v; it was told: %s %v\n", s.name, v, msg, args)
+		}
+	}()
+	logger.Log(context.Background(), level, msg, append([]any{"store", s.name}, args...)...)
 }
 
 // ready returns ErrClosed after Close, and the error of a context that has

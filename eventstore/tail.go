@@ -2,20 +2,21 @@ package eventstore
 
 import (
 	"context"
-	"slices"
 	"sync"
+	"time"
 )
 
 // tail is the end of the store as its followers share it: one watch of the
 // backend for all, the last events that its notices brought, and those who
 // wait. With it, a follower that has caught up asks the backend nothing, and
-// one whose query does not match a commit is not woken by it.
+// one whose query does not match a commit is neither woken nor looked at.
 //
-// That nothing is missed rests on this: the ring holds only what the notices
-// of the present watch brought, without a gap, and a notice that does not say
-// what was committed empties it. So a follower at its end needs only the next
-// notice, and any other one asks the backend after it has noted how many
-// notices there were.
+// That nothing is missed rests on two things. The ring holds only what the
+// notices of the present watch brought, without a gap, up to end; a notice that
+// does not say what was committed ends that. And whoever waits has seen or been
+// spared everything up to end: it looked up to there, or beyond, with no notice
+// since, and what came later was looked up in waiting. So nobody's place has
+// to be moved when an event passes by.
 type tail struct {
 	backend Backend
 
@@ -24,24 +25,28 @@ type tail struct {
 	stop      func()     // ends the watch; under life
 
 	mu      sync.Mutex
-	watch   uint64     // number of the present watch; notices of others are ignored; under mu
-	notices uint64     // number of notices; under mu
-	ring    []Recorded // without a gap; the elements are shared and not written; under mu
-	bytes   int        // of the data in ring; under mu
-	waiting map[*waiter]struct{}
+	watch   uint64                            // number of the present watch; notices of others are ignored; under mu
+	notices uint64                            // number of notices; under mu
+	told    bool                              // notices have brought what was committed, up to end; under mu
+	end     Position                          // under mu
+	ring    []Recorded                        // without a gap, up to end; the elements are shared and not written; under mu
+	bytes   int                               // of the data in ring; under mu
+	waiting waiters                           // under mu
+	passing *time.Timer                       // calls pass; nil if nothing is to be told; under mu
+	keyed   map[string]map[*keyWatch]struct{} // under mu
 }
 
 const (
 	maxRing      = 1024    // events
 	maxRingBytes = 1 << 20 // of data
+	// passEvery is how often a durable listener notes that events have passed
+	// it by.
+	passEvery = time.Second
 )
 
-// waiter is a follower with nothing to do.
-type waiter struct {
-	query Query
-	at    Position      // it needs nothing up to here; under tail.mu
-	woken chan struct{} // closed under tail.mu, with the waiter taken out of waiting
-}
+// keyWatch is somebody who wants to know of changes of a durable listener's
+// key. Its function is called with tail.mu held and returns at once.
+type keyWatch struct{ changed func() }
 
 // enter is called by a follower before its first look. The first one begins
 // the watch.
@@ -68,53 +73,75 @@ func (t *tail) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watch++
-	t.dropLocked()
+	t.forgetLocked()
+	if t.passing != nil {
+		t.passing.Stop()
+		t.passing = nil
+	}
 }
 
-func (t *tail) dropLocked() { t.ring, t.bytes = nil, 0 }
+// forgetLocked gives up what notices have brought.
+func (t *tail) forgetLocked() { t.told, t.ring, t.bytes = false, nil, 0 }
 
 // notice takes a notice of that watch.
 func (t *tail) notice(watch uint64, n Notice) {
-	if n.Key != "" && len(n.Events) == 0 {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if watch != t.watch {
 		return
 	}
-	t.notices++
-	if len(n.Events) == 0 {
-		t.dropLocked()
-		for w := range t.waiting {
-			t.wakeLocked(w)
-		}
+	for k := range t.keyed[n.Key] {
+		k.changed()
+	}
+	if n.Key != "" && len(n.Events) == 0 {
 		return
 	}
-	for w := range t.waiting {
-		if w.mustLook(n.Events) {
+	t.notices++
+	if len(n.Events) == 0 {
+		for w := range t.waiting.all {
+			t.wakeLocked(w)
+		}
+		t.forgetLocked()
+		return
+	}
+	t.takeLocked(n.Events)
+	for w := range t.waiting.wanting {
+		if w.want <= t.end {
 			t.wakeLocked(w)
 		}
 	}
-	t.addLocked(n.Events)
+	if len(t.waiting.lazy) > 0 && t.passing == nil {
+		t.passing = time.AfterFunc(passEvery, t.pass)
+	}
 }
 
-// addLocked adds what is new to the ring.
-func (t *tail) addLocked(events []Recorded) {
-	if len(t.ring) > 0 {
-		end := t.ring[len(t.ring)-1].Position
-		switch {
-		case events[0].Position > end+1: // a notice is on its way, or lost
-			t.dropLocked()
-		case events[len(events)-1].Position <= end:
-			return
-		default:
-			events = events[end+1-events[0].Position:]
+// takeLocked wakes those who need one of the events, and adds what is new to
+// the ring.
+func (t *tail) takeLocked(events []Recorded) {
+	first, last := events[0].Position, events[len(events)-1].Position
+	switch {
+	case t.told && last <= t.end:
+		return // late, or again
+	case t.told && first <= t.end+1:
+		events = events[t.end+1-first:]
+	default: // the first one, or others are on their way or lost
+		for w := range t.waiting.all {
+			if w.at+1 < first {
+				t.wakeLocked(w)
+			}
 		}
+		t.forgetLocked()
 	}
-	for _, r := range events {
+	for i := range events {
+		r := &events[i]
+		t.waiting.matching(&r.Event, func(w *waiter) {
+			if w.at < r.Position {
+				t.wakeLocked(w)
+			}
+		})
 		t.bytes += len(r.Data)
 	}
+	t.told, t.end = true, last
 	t.ring = append(t.ring, events...)
 	drop := 0
 	for ; len(t.ring)-drop > maxRing || t.bytes > maxRingBytes && drop < len(t.ring); drop++ {
@@ -123,25 +150,32 @@ func (t *tail) addLocked(events []Recorded) {
 	t.ring = t.ring[drop:] // not copied down: followers may be reading it
 }
 
-// mustLook reports whether the waiter may need one of the new events; if it
-// certainly does not, they are behind it. tail.mu must be held.
-func (w *waiter) mustLook(events []Recorded) bool {
-	last := events[len(events)-1].Position
-	if last <= w.at {
-		return false
+// pass wakes the durable listeners that events have passed by, so that they
+// note it in their checkpoints.
+func (t *tail) pass() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.passing = nil
+	for w := range t.waiting.lazy {
+		if t.passedLocked(w.at) > w.at {
+			t.wakeLocked(w)
+		}
 	}
-	if w.at+1 < events[0].Position {
-		return true // there are some between, which nobody has looked at
-	}
-	if slices.ContainsFunc(events, func(r Recorded) bool { return r.Position > w.at && w.query.Matches(&r.Event) }) {
-		return true
-	}
-	w.at = last
-	return false
 }
 
+// passedLocked returns up to where nothing concerns a waiter that needs
+// nothing up to at.
+func (t *tail) passedLocked(at Position) Position {
+	if t.told {
+		return max(at, t.end)
+	}
+	return at
+}
+
+// wakeLocked ends the waiting of w. What is being taken lies behind end.
 func (t *tail) wakeLocked(w *waiter) {
-	delete(t.waiting, w)
+	w.at = t.passedLocked(w.at)
+	t.waiting.remove(w)
 	close(w.woken)
 }
 
@@ -150,6 +184,14 @@ func (t *tail) seen() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.notices
+}
+
+// passed returns up to where nothing concerns somebody who waits at that
+// position, and end, or 0 if it is not known.
+func (t *tail) passed(at Position) (upTo, end Position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.passedLocked(at), t.passedLocked(0)
 }
 
 // since returns the events after that position, if the ring has them; or that
@@ -168,28 +210,45 @@ func (t *tail) since(at Position) (events []Recorded, caughtUp bool) {
 	return t.ring[i:len(t.ring):len(t.ring)], i == len(t.ring)
 }
 
-// wait waits for a notice after that number of them which concerns q, for the
-// end of ctx, or for done. It returns the position up to which nothing
-// concerns q.
-func (t *tail) wait(ctx context.Context, done <-chan struct{}, q Query, at Position, seen uint64) Position {
-	w := &waiter{query: q, at: at, woken: make(chan struct{})}
+// wait waits for a notice that concerns w, for the end of ctx, for done, or for
+// poke, whatever comes first; not at all if there has been a notice after that number
+// of them. It returns the position up to which nothing concerns w.
+func (t *tail) wait(ctx context.Context, done, poke <-chan struct{}, w *waiter, seen uint64) Position {
 	t.mu.Lock()
 	if t.notices != seen {
 		t.mu.Unlock()
-		return at
+		return w.at
 	}
-	if t.waiting == nil {
-		t.waiting = map[*waiter]struct{}{}
-	}
-	t.waiting[w] = struct{}{}
+	w.woken = make(chan struct{})
+	t.waiting.add(w)
 	t.mu.Unlock()
 	select {
 	case <-ctx.Done():
 	case <-done:
+	case <-poke:
 	case <-w.woken:
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.waiting, w)
+	if t.waiting.remove(w) {
+		w.at = t.passedLocked(w.at)
+	}
 	return w.at
+}
+
+// watchKey calls changed at each change of the key, until stop is called.
+// Between enter and leave.
+func (t *tail) watchKey(key string, changed func()) (stop func()) {
+	k := &keyWatch{changed}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.keyed == nil {
+		t.keyed = map[string]map[*keyWatch]struct{}{}
+	}
+	put(t.keyed, key, k)
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		drop(t.keyed, key, k)
+	}
 }

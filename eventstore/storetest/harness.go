@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"reflect"
 	"slices"
 	"testing"
@@ -27,7 +28,7 @@ type harness struct {
 func newHarness(t *testing.T, open func(t *testing.T) eventstore.Backend) *harness {
 	t.Helper()
 	b := open(t)
-	h := &harness{T: t, backend: b, store: eventstore.New(b)}
+	h := &harness{T: t, backend: b, store: eventstore.New(b, eventstore.Logger(slog.New(slog.DiscardHandler)))}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	h.ctx = ctx
 	t.Cleanup(func() {

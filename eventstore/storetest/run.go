@@ -39,10 +39,14 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Model", modelCases},
 		{"Checkpoints", checkpointCases},
 		{"Leases", leaseCases},
+		{"Listen", listenCases},
+		{"Failures", failureCases},
+		{"TakeOver", takeoverCases},
 		{"Snapshots", snapshotCases},
 		{"Keys", keyCases},
 		{"Import", importCases},
 		{"Check", checkCases},
+		{"Export", exportCases},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, c := range part.cases {
