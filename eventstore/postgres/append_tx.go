@@ -54,4 +54,3 @@ func (db *DB) AppendTx(ctx context.Context, tx pgx.Tx, events []eventstore.Event
 	}
 	return out, nil
 }
-

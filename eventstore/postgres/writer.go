@@ -36,7 +36,7 @@ type request struct {
 	// state goes from waiting to one of the others, once: whoever of caller and
 	// writer is first.
 	state  atomic.Int32
-	done   chan struct{} // closed by the writer after done and err are set
+	done   chan struct{} // closed by the writer after result and err are set
 	result eventstore.Appended
 	err    error
 }
@@ -46,11 +46,6 @@ const (
 	committing       // the writer decides: the caller's context no longer counts
 	withdrawn        // the caller has left: nothing is written
 )
-
-func (r *request) finish(done eventstore.Appended, err error) {
-	r.result, r.err = done, err
-	close(r.done)
-}
 
 // Append stores the batch, together with others that wait.
 func (db *DB) Append(ctx context.Context, b eventstore.Batch) (eventstore.Appended, error) {
@@ -143,20 +138,21 @@ func (w *writer) commit(group []*request) {
 		w.fail(group, named("append", err))
 		return
 	}
-	var fresh []*request // that wait for the commit
+	// Those behind the first that is to be stored wait for the commit as well:
+	// what they are answered, a conflict too, may rest on it.
+	var pending []*request
 	for n, r := range group {
 		if !r.state.CompareAndSwap(waiting, committing) {
 			continue
 		}
-		done, err := l.decide(n, r.batch)
-		if err != nil || done.Known {
-			r.finish(done, err)
+		r.result, r.err = l.decide(n, r.batch)
+		if l.new == nil {
+			close(r.done)
 			continue
 		}
-		r.result = done
-		fresh = append(fresh, r)
+		pending = append(pending, r)
 	}
-	if fresh == nil {
+	if l.new == nil {
 		w.rollback(conn)
 		return
 	}
@@ -166,13 +162,13 @@ func (w *writer) commit(group []*request) {
 	switch {
 	case err == nil:
 		conn.Release()
-		w.committed(fresh, l.new)
+		w.committed(pending, l.new)
 	case refused(err):
 		w.rollback(conn)
-		w.fail(fresh, named("append", err))
+		w.fail(pending, named("append", err))
 	default:
 		abandon(conn)
-		w.resolve(fresh, err)
+		w.resolve(pending, l.new, err)
 	}
 }
 
@@ -214,19 +210,20 @@ func (w *writer) begin(ctx context.Context, group []*request) (conn *pgxpool.Con
 	return nil, nil, err
 }
 
-// committed answers those whose events are stored, and tells the watchers:
-// first, so that a look at the head by who was answered wakes nobody twice.
-func (w *writer) committed(fresh []*request, events []eventstore.Recorded) {
+// committed tells the watchers, and answers.
+func (w *writer) committed(pending []*request, events []eventstore.Recorded) {
 	w.db.session.stored(events)
-	for _, r := range fresh {
-		r.finish(r.result, nil)
+	for _, r := range pending {
+		close(r.done)
 	}
 }
 
+// fail answers those who have not left with an error.
 func (w *writer) fail(group []*request, err error) {
 	for _, r := range group {
 		if r.state.CompareAndSwap(waiting, committing) || r.state.Load() == committing {
-			r.finish(eventstore.Appended{}, err)
+			r.result, r.err = eventstore.Appended{}, err
+			close(r.done)
 		}
 	}
 }
@@ -236,15 +233,20 @@ const resolvable = 10 * time.Second
 
 // resolve finds out what became of a commit whose connection was lost. The
 // transaction held the counter's lock, so with the lock in hand it has ended,
-// and the ids tell how.
-func (w *writer) resolve(fresh []*request, lost error) {
+// and one id tells how.
+func (w *writer) resolve(pending []*request, events []eventstore.Recorded, lost error) {
 	ctx, cancel := context.WithTimeout(context.Background(), resolvable)
 	defer cancel()
+	one := []*request{{batch: eventstore.Batch{Events: []eventstore.Event{events[0].Event}}}}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		conn, l, err := w.begin(ctx, fresh)
+		conn, l, err := w.begin(ctx, one)
 		if err == nil {
 			w.rollback(conn)
-			w.settle(fresh, l, lost)
+			if l.stored[events[0].ID] != nil {
+				w.committed(pending, events)
+			} else {
+				w.fail(pending, fmt.Errorf("postgres: append: the connection was lost, and nothing was written: %w", lost))
+			}
 			return
 		}
 		select {
@@ -253,26 +255,8 @@ func (w *writer) resolve(fresh []*request, lost error) {
 		case <-ctx.Done():
 		case <-w.db.life.Done():
 		}
-		w.fail(fresh, fmt.Errorf("postgres: append: %w: %v", eventstore.ErrOutcomeUnknown, lost))
+		w.fail(pending, fmt.Errorf("postgres: append: %w: %v", eventstore.ErrOutcomeUnknown, lost))
 		w.db.session.tell(eventstore.Notice{})
 		return
 	}
-}
-
-// settle answers each with what is stored of it: all or nothing.
-func (w *writer) settle(fresh []*request, l *look, lost error) {
-	for _, r := range fresh {
-		done := eventstore.Appended{}
-		for _, e := range r.batch.Events {
-			if stored := l.stored[e.ID]; stored != nil {
-				done.Events = append(done.Events, *stored)
-			}
-		}
-		if len(done.Events) == len(r.batch.Events) {
-			r.finish(done, nil)
-			continue
-		}
-		r.finish(eventstore.Appended{}, fmt.Errorf("postgres: append: the connection was lost, and nothing was written: %w", lost))
-	}
-	w.db.session.tell(eventstore.Notice{})
 }
