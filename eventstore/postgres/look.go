@@ -33,8 +33,12 @@ type found struct{ batch, condition int }
 
 const (
 	lockCounter = "SELECT position FROM {s}.counter FOR UPDATE"
-	selectByID  = "SELECT " + columns + " FROM {s}.events e WHERE e.id = ANY($1::text[])"
-	selectEnds  = `SELECT s.stream, l.version, l.position FROM unnest($1::text[]) s (stream), LATERAL (
+
+	// LIMIT keeps these from becoming a join: a look into an index for each,
+	// whatever the planner knew of the table when the statement was prepared.
+	selectByID = "SELECT " + columns + ` FROM unnest($1::text[]) i (id), LATERAL (
+		SELECT * FROM {s}.events e WHERE e.id = i.id LIMIT 1) e`
+	selectEnds = `SELECT s.stream, l.version, l.position FROM unnest($1::text[]) s (stream), LATERAL (
 		SELECT e.version, e.position FROM {s}.events e WHERE e.stream = s.stream ORDER BY e.position DESC LIMIT 1) l`
 )
 
