@@ -39,15 +39,18 @@ func (db *DB) OpenKey(ctx context.Context, key string, start eventstore.Position
 }
 
 // Keys returns the checkpoints of these keys, of all if none is given.
-func (db *DB) Keys(ctx context.Context, keys ...string) ([]eventstore.Checkpoint, error) {
+func (db *DB) Keys(ctx context.Context, keys ...string) (out []eventstore.Checkpoint, err error) {
 	if err := db.ready(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := db.pool.Query(ctx, db.sql(selectKeys+" WHERE cardinality($1::text[]) = 0 OR c.key = ANY($1::text[]) ORDER BY c.key"), orEmpty(keys))
-	if err != nil {
-		return nil, named("keys", err)
-	}
-	out, err := pgx.CollectRows(rows, scanCheckpoint)
+	err = db.retry(ctx, func() error {
+		rows, err := db.pool.Query(ctx, db.sql(selectKeys+" WHERE cardinality($1::text[]) = 0 OR c.key = ANY($1::text[]) ORDER BY c.key"), orEmpty(keys))
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, scanCheckpoint)
+		return err
+	})
 	return out, named("keys", err)
 }
 

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"example.com/signals/eventstore"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -21,6 +19,7 @@ import (
 type DB struct {
 	config
 	pool     *pgxpool.Pool
+	conns    int32  // that the pool may have
 	instance string // of this DB, in notifications
 	writer   writer
 	session  session
@@ -49,8 +48,9 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts ...Option) (*DB, error) 
 		panic("postgres: Open: the pool is nil")
 	}
 	db := &DB{
-		config:   config{schema: "eventstore", poll: 3 * time.Second, commitTimeout: 30 * time.Second},
+		config:   config{schema: "eventstore", poll: 3 * time.Second, commitTimeout: 30 * time.Second, resolvable: 10 * time.Second},
 		pool:     pool,
+		conns:    pool.Config().MaxConns,
 		instance: rand.Text(),
 	}
 	for _, o := range opts {
@@ -84,7 +84,9 @@ func (db *DB) Identity(ctx context.Context) (id string, err error) {
 	if err := db.ready(ctx); err != nil {
 		return "", err
 	}
-	err = db.pool.QueryRow(ctx, db.sql("SELECT identity FROM {s}.store")).Scan(&id)
+	err = db.retry(ctx, func() error {
+		return db.pool.QueryRow(ctx, db.sql("SELECT identity FROM {s}.store")).Scan(&id)
+	})
 	return id, named("identity", err)
 }
 
@@ -93,7 +95,11 @@ func (db *DB) Head(ctx context.Context) (head eventstore.Position, err error) {
 	if err := db.ready(ctx); err != nil {
 		return 0, err
 	}
-	return db.headOver(ctx, db.pool)
+	err = db.retry(ctx, func() (err error) {
+		head, err = db.headOver(ctx, db.pool)
+		return err
+	})
+	return head, err
 }
 
 // over is a pool, a connection or a transaction.
@@ -152,7 +158,11 @@ func (db *DB) inTx(ctx context.Context, what string, fn func(ctx context.Context
 	if inside(ctx, db) {
 		return fmt.Errorf("postgres: %s: inside of a transaction of this store, which it would wait for: use the transaction", what)
 	}
-	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+	var tx pgx.Tx
+	err := db.retry(ctx, func() (err error) {
+		tx, err = db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+		return err
+	})
 	if err != nil {
 		return named(what, err)
 	}
@@ -177,17 +187,6 @@ func (db *DB) inTx(ctx context.Context, what string, fn func(ctx context.Context
 		return fmt.Errorf("postgres: %s: %w: %v", what, eventstore.ErrOutcomeUnknown, err)
 	}
 	return nil
-}
-
-// refused reports whether the server has said that a statement, and so its
-// transaction, has failed; anything else leaves the outcome open. A server that
-// ends the connection may do so after the commit.
-func refused(err error) bool {
-	if errors.Is(err, pgx.ErrTxCommitRollback) {
-		return true
-	}
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.SeverityUnlocalized != "FATAL" && e.SeverityUnlocalized != "PANIC"
 }
 
 // insideKey marks contexts of code that runs in a transaction of a DB.

@@ -10,28 +10,30 @@ import (
 )
 
 // DeadLetters returns up to limit dead letters of the key after that position.
-func (db *DB) DeadLetters(ctx context.Context, key string, after eventstore.Position, limit int) ([]eventstore.DeadLetter, error) {
+func (db *DB) DeadLetters(ctx context.Context, key string, after eventstore.Position, limit int) (out []eventstore.DeadLetter, err error) {
 	if err := db.ready(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := db.pool.Query(ctx, db.sql(`SELECT d.error, d.attempts, d.first_ns, d.last_ns, d.requested, `+columns+`
-		FROM {s}.dead_letters d JOIN {s}.events e ON e.position = d.position
-		WHERE d.key = $1 AND d.position > $2 ORDER BY d.position LIMIT $3`), key, column(after), max(limit, 0))
-	if err != nil {
-		return nil, named("dead letters", err)
-	}
-	defer rows.Close()
-	var out []eventstore.DeadLetter
-	for rows.Next() {
-		d := eventstore.DeadLetter{Key: key}
-		var first, last *int64
-		if d.Recorded, err = scanEvent(rows, &d.Err, &d.Attempts, &first, &last, &d.Requested); err != nil {
-			return nil, named("dead letters", err)
+	err = db.retry(ctx, func() error {
+		rows, err := db.pool.Query(ctx, db.sql(`SELECT d.error, d.attempts, d.first_ns, d.last_ns, d.requested, `+columns+`
+			FROM {s}.dead_letters d JOIN {s}.events e ON e.position = d.position
+			WHERE d.key = $1 AND d.position > $2 ORDER BY d.position LIMIT $3`), key, column(after), max(limit, 0))
+		if err != nil {
+			return err
 		}
-		d.First, d.Last = timeOf(first), timeOf(last)
-		out = append(out, d)
-	}
-	return out, named("dead letters", rows.Err())
+		defer rows.Close()
+		for out = nil; rows.Next(); {
+			d := eventstore.DeadLetter{Key: key}
+			var first, last *int64
+			if d.Recorded, err = scanEvent(rows, &d.Err, &d.Attempts, &first, &last, &d.Requested); err != nil {
+				return err
+			}
+			d.First, d.Last = timeOf(first), timeOf(last)
+			out = append(out, d)
+		}
+		return rows.Err()
+	})
+	return out, named("dead letters", err)
 }
 
 // Redeliver marks dead letters of the key as requested, all if no positions are

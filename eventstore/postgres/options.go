@@ -15,6 +15,7 @@ type config struct {
 	schema        string
 	poll          time.Duration
 	commitTimeout time.Duration
+	resolvable    time.Duration // for how long a lost commit is looked up; tests shorten it
 	withoutFsync  bool
 }
 

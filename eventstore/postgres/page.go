@@ -10,11 +10,15 @@ import (
 )
 
 // Page reads a page in one statement.
-func (db *DB) Page(ctx context.Context, r eventstore.PageRequest) (eventstore.Page, error) {
+func (db *DB) Page(ctx context.Context, r eventstore.PageRequest) (page eventstore.Page, err error) {
 	if err := db.ready(ctx); err != nil {
 		return eventstore.Page{}, err
 	}
-	return db.pageOver(ctx, db.pool, r)
+	err = db.retry(ctx, func() (err error) {
+		page, err = db.pageOver(ctx, db.pool, r)
+		return err
+	})
+	return page, err
 }
 
 func (db *DB) pageOver(ctx context.Context, o over, r eventstore.PageRequest) (eventstore.Page, error) {

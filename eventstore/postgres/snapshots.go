@@ -29,9 +29,11 @@ func (db *DB) LoadSnapshot(ctx context.Context, name string, version int) (event
 		return s, false, err
 	}
 	var taken *int64
-	err := db.pool.QueryRow(ctx, db.sql(`SELECT position, identity, event_id, data, sum, taken_ns
-		FROM {s}.snapshots WHERE name = $1 AND version = $2`), name, version).
-		Scan(&s.Position, &s.Identity, &s.EventID, &s.Data, &s.Sum, &taken)
+	err := db.retry(ctx, func() error {
+		return db.pool.QueryRow(ctx, db.sql(`SELECT position, identity, event_id, data, sum, taken_ns
+			FROM {s}.snapshots WHERE name = $1 AND version = $2`), name, version).
+			Scan(&s.Position, &s.Identity, &s.EventID, &s.Data, &s.Sum, &taken)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return s, false, nil
 	}

@@ -37,7 +37,9 @@ func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 	if err := db.ready(ctx); err != nil {
 		return nil, err
 	}
-	err = db.pool.QueryRow(ctx, db.sql("SELECT key FROM {s}.subjects WHERE id = $1"), id).Scan(&key)
+	err = db.retry(ctx, func() error {
+		return db.pool.QueryRow(ctx, db.sql("SELECT key FROM {s}.subjects WHERE id = $1"), id).Scan(&key)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("postgres: key %s: %w", id, eventstore.ErrErased)
 	}

@@ -195,19 +195,16 @@ func (w *writer) begin(ctx context.Context, group []*request) (conn *pgxpool.Con
 	for i, r := range group {
 		batches[i] = r.batch
 	}
-	for range 2 {
+	err = w.db.retry(ctx, func() (err error) {
 		if conn, err = w.db.pool.Acquire(ctx); err != nil {
-			continue
+			return err
 		}
-		if l, err = w.db.look(ctx, conn, batches, begin); err == nil {
-			return conn, l, nil
+		if l, err = w.db.look(ctx, conn, batches, begin); err != nil {
+			abandon(conn)
 		}
-		abandon(conn)
-		if refused(err) {
-			break
-		}
-	}
-	return nil, nil, err
+		return err
+	})
+	return conn, l, err
 }
 
 // committed tells the watchers, and answers.
@@ -228,14 +225,11 @@ func (w *writer) fail(group []*request, err error) {
 	}
 }
 
-// resolvable is for how long a lost commit is looked up.
-const resolvable = 10 * time.Second
-
 // resolve finds out what became of a commit whose connection was lost. The
 // transaction held the counter's lock, so with the lock in hand it has ended,
 // and one id tells how.
 func (w *writer) resolve(pending []*request, events []eventstore.Recorded, lost error) {
-	ctx, cancel := context.WithTimeout(context.Background(), resolvable)
+	ctx, cancel := context.WithTimeout(context.Background(), w.db.resolvable)
 	defer cancel()
 	one := []*request{{batch: eventstore.Batch{Events: []eventstore.Event{events[0].Event}}}}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
