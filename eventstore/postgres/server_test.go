@@ -246,6 +246,9 @@ func open(t testing.TB, pool *pgxpool.Pool, opts ...Option) *DB {
 
 // TestMain stops the server, and fails the run if goroutines are left.
 func TestMain(m *testing.M) {
+	if child := strings.Split(os.Getenv("APPEND_FOR_EVER"), "\n"); len(child) == 3 {
+		appendForEver(child[0], child[1], child[2])
+	}
 	code := m.Run()
 	if running != nil {
 		running.stop()
