@@ -81,7 +81,8 @@ func (db *DB) checkServer(ctx context.Context) error {
 // than this package is an error.
 func (db *DB) version(ctx context.Context, o over) (version int, err error) {
 	var there bool
-	err = o.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", db.sql("{s}.store")).Scan(&there)
+	// Not to_regclass, which may answer from a cache that is older than the lock.
+	err = o.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'store')", db.schema).Scan(&there)
 	if err != nil || !there {
 		return 0, err
 	}
@@ -96,7 +97,7 @@ func (db *DB) version(ctx context.Context, o over) (version int, err error) {
 // one needs the right to make it even where it is.
 func (db *DB) create(ctx context.Context, tx pgx.Tx) error {
 	var there bool
-	if err := tx.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", db.sql("{s}")).Scan(&there); err != nil || there {
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", db.schema).Scan(&there); err != nil || there {
 		return err
 	}
 	_, err := tx.Exec(ctx, db.sql("CREATE SCHEMA {s}"))
