@@ -28,6 +28,7 @@ bench:
 FIGURES ?= .
 figures:
 	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
+	cd eventstore/sqlite && go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v .
 
 ## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
 peers:

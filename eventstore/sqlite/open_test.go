@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
@@ -138,6 +140,35 @@ func TestTooLargeIsRefusedAndHarmsNobody(t *testing.T) {
 	for r, err := range store.Read(t.Context(), eventstore.All()) {
 		if err != nil || len(r.Data) != len(big[0].Data) {
 			t.Error(len(r.Data), err)
+		}
+	}
+}
+
+func TestOpenAndCloseLeaveNoGoroutines(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 5 {
+		db := must(sqlite.Open(filepath.Join(t.TempDir(), "db")))(t)
+		store := eventstore.New(db)
+		followed := make(chan error)
+		go func() {
+			var last error
+			for _, last = range store.Follow(t.Context(), eventstore.All(), 0) {
+			}
+			followed <- last
+		}()
+		must(store.Append(t.Context(), one("a")))(t)
+		for range 2 {
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := <-followed; !errors.Is(err, eventstore.ErrClosed) {
+			t.Errorf("a follower of a closed DB: %v", err)
+		}
+	}
+	for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
 	}
 }

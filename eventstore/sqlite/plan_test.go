@@ -12,11 +12,14 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
+// slowed says that the race detector is on.
+var slowed bool
+
 // filled returns a store with so many events, made by SQL alone: quickly.
 func filled(t *testing.T, n int) *DB {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a million events: not with -short")
+	if testing.Short() || slowed {
+		t.Skip("a million events: not with -short, nor under the race detector")
 	}
 	path := filepath.Join(t.TempDir(), "db")
 	for range 2 { // the second one finds them

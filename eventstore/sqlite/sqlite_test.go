@@ -9,6 +9,7 @@ import (
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
 	"example.com/signals/eventstore/storetest"
+	"example.com/signals/eventstore/storetest/heavy"
 )
 
 func open(t testing.TB, path string, opts ...sqlite.Option) *sqlite.DB {
@@ -27,6 +28,10 @@ func open(t testing.TB, path string, opts ...sqlite.Option) *sqlite.DB {
 
 func TestTheBackendKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) eventstore.Backend { return open(t, filepath.Join(t.TempDir(), "events.db")) })
+}
+
+func TestTheBackendKeepsTheContractUnderHeavyTools(t *testing.T) {
+	heavy.Run(t, func(t *testing.T) eventstore.Backend { return open(t, filepath.Join(t.TempDir(), "events.db")) })
 }
 
 // must ends the test at an error: must(f())(t).
