@@ -31,7 +31,12 @@ figures:
 
 ## trading: measure what docs/trading.md shows (FIGURES=regexp of rows)
 trading:
-	go test -run '^TestFigures$$' -figures '$(FIGURES)' -timeout 30m -v ./examples/internal/trading
+	go test -run '^TestFigures$$' -timeout 30m -v ./examples/internal/trading -figures '$(FIGURES)'
+
+## store: measure the event stores on disk (FIGURES=regexp of rows)
+store:
+	cd eventstore/sqlite && go test -run '^TestFigures$$' -timeout 30m -v . -figures '$(FIGURES)'
+	cd eventstore/postgres && go test -run '^TestFigures$$' -timeout 30m -v . -figures '$(FIGURES)'
 
 ## peers: measure signals beside its peers, and write docs/benchmarks.md (ARGS=flags)
 peers:
@@ -81,4 +86,4 @@ ci:
 module:
 	@go run ./internal/repo/rename '$(MODULE)'
 
-.PHONY: help test race cover bench figures trading peers profile soak fmt vet lint api docs ci module
+.PHONY: help test race cover bench figures store trading peers profile soak fmt vet lint api docs ci module

@@ -1,0 +1,25 @@
+package sqlite
+
+import (
+	"bytes"
+	"runtime"
+	"strconv"
+)
+
+// goroutine returns the number of the calling goroutine. Go tells it in stack
+// traces only. It is needed where a call from inside of an Update would
+// wait for the end of that Update: fn gets no context, so a context cannot
+// tell. It is asked only while an Update is under way.
+func goroutine() int64 {
+	var buf [64]byte
+	text := bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
+	end := bytes.IndexByte(text, ' ')
+	if end < 0 {
+		return -1
+	}
+	n, err := strconv.ParseInt(string(text[:end]), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"example.com/signals/eventstore"
+	"github.com/ncruces/go-sqlite3"
+)
+
+// rewrite replaces a WAL that was left over by a copy of it, made durable with
+// its name, and reports whether there was one. After a failed sync the
+// system's cache may have what the disk has not, and call it clean: SQLite would
+// find a commit that a power cut loses, and append behind the hole, losing all
+// that comes after. So it is with the name in the directory.
+func rewrite(wal string) (left bool, err error) {
+	in, err := os.Open(wal)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if info, err := in.Stat(); err != nil || info.Size() == 0 {
+		return false, err
+	}
+	out, err := os.Create(wal + "-copy")
+	if err != nil {
+		return true, err
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return true, errors.Join(err, os.Remove(out.Name()))
+	}
+	return true, errors.Join(os.Rename(out.Name(), wal), syncDir(filepath.Dir(wal)))
+}
+
+const (
+	verified        = 100    // events at the end that every Open verifies
+	verifiedCrashed = 10_000 // and after a crash: more than a WAL usually has
+)
+
+// verifyEnd verifies the last events: that they are there, with their ids, tags
+// and streams in the indexes. Check verifies all.
+func (c *conn) verifyEnd(head eventstore.Position, crashed bool) error {
+	n := eventstore.Position(verified)
+	if crashed {
+		n = verifiedCrashed
+	}
+	if head == 0 {
+		return nil
+	}
+	first, _, err := c.int64("SELECT min(position) FROM eventstore_events")
+	if err != nil {
+		return err
+	}
+	if first != 1 {
+		return fmt.Errorf("corrupted: the first event is at position %d", first)
+	}
+	return c.verify(head-min(n, head), head)
+}
+
+// verify verifies the events in (lo, hi].
+func (c *conn) verify(lo, hi eventstore.Position) error {
+	at := number(lo)
+	var events []place
+	var bad error
+	err := c.rows(func(s *sqlite3.Stmt) bool {
+		at++
+		if got := s.ColumnInt64(0); got != at {
+			bad = fmt.Errorf("corrupted: position %d comes where %d should be", got, at)
+			return false
+		}
+		tags, err := tagNumbers(nil, s.ColumnRawBlob(1))
+		if err != nil {
+			bad = fmt.Errorf("corrupted: the tags of the event at position %d: %w", at, err)
+			return false
+		}
+		events = append(events, place{at: int64(len(tags))})
+		return true
+	}, "SELECT position, tags FROM eventstore_events WHERE position > ? AND position <= ? ORDER BY position", lo, hi)
+	if err := errors.Join(bad, err); err != nil {
+		return err
+	}
+	if at != number(hi) {
+		return fmt.Errorf("corrupted: the events end at position %d instead of %d", at, hi)
+	}
+	for i, e := range events {
+		p := number(lo) + int64(i) + 1
+		found, _, err := c.int64(`SELECT count(*) FROM eventstore_events AS e JOIN eventstore_events AS i INDEXED BY sqlite_autoindex_eventstore_events_1 ON i.id = e.id
+			WHERE e.position = ?1 AND i.position = ?1`, p)
+		if err != nil {
+			return err
+		}
+		if found != 1 {
+			return fmt.Errorf("corrupted: the event at position %d is not found by its id", p)
+		}
+		if e.at == 0 {
+			continue
+		}
+		var tags []int64
+		err = c.rows(func(s *sqlite3.Stmt) bool {
+			tags, bad = tagNumbers(nil, s.ColumnRawBlob(0))
+			return bad == nil
+		}, "SELECT tags FROM eventstore_events WHERE position = ?", p)
+		if err := errors.Join(bad, err); err != nil {
+			return err
+		}
+		for _, tag := range tags {
+			_, found, err := c.int64("SELECT type FROM eventstore_tags WHERE tag = ? AND position = ?", tag, p)
+			if err != nil {
+				return err
+			}
+			if !found {
+				return fmt.Errorf("corrupted: the event at position %d is not found by a tag", p)
+			}
+		}
+	}
+	return nil
+}
