@@ -54,7 +54,6 @@ type registration struct {
 	st      *settings
 	call    string // the method, for texts of panics
 	h       *listen.Handler
-	fn      unsafe.Pointer                                         // the listener, if it is another function than that of h
 	bare    func(*listen.Handler) (forEmit, forTry unsafe.Pointer) // sync signals
 	engines []*engine.Engine                                       // async signals
 	pull    chan struct{}                                          // of Events

@@ -3,6 +3,7 @@ package signals
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"example.com/signals/internal/engine"
@@ -37,7 +38,8 @@ type SignalStats struct {
 // String says in one line what the signal is, and has counted: figures that are
 // 0 are left out.
 func (s SignalStats) String() string {
-	text := fmt.Sprintf("%q, %s signal of %s: %d %s", s.Name, s.Kind, s.Payload, len(s.Listeners), plural(len(s.Listeners), "listener"))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%q, %s signal of %s: %d %s", s.Name, s.Kind, s.Payload, len(s.Listeners), plural(len(s.Listeners), "listener"))
 	for _, f := range []struct {
 		n    uint64
 		what string
@@ -47,13 +49,13 @@ func (s SignalStats) String() string {
 		{s.OverCapacity, "over capacity"}, {uint64(max(s.Pending, 0)), "pending"}, {uint64(max(s.Workers, 0)), "workers"},
 	} {
 		if f.n > 0 {
-			text += fmt.Sprintf(", %d %s", f.n, f.what)
+			fmt.Fprintf(&text, ", %d %s", f.n, f.what)
 		}
 	}
 	if s.Closed {
-		text += ", closed"
+		text.WriteString(", closed")
 	}
-	return text
+	return text.String()
 }
 
 // ListenerStats is what a signal has counted for one listener.

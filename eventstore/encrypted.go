@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Encrypted returns a codec that encrypts what inner writes with a key for each
@@ -106,7 +107,7 @@ func (c *encrypted) Encode(ctx context.Context, v any) ([]byte, error) {
 	mac := hmac.New(sha256.New, s.nonce)
 	mac.Write(plain)
 	nonce := mac.Sum(nil)[:nonceSize]
-	out := append(head[:len(head):len(head)], nonce...)
+	out := append(slices.Clip(head), nonce...)
 	return s.gcm.Seal(out, nonce, plain, head), nil
 }
 

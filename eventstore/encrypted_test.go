@@ -235,7 +235,7 @@ func TestNoSnapshotOutlivesForget(t *testing.T) {
 				forget("page")
 				return p, err
 			}
-			w.wraps.Snapshots = meets{w.wraps.Snapshots, forget}
+			w.Snapshots = meets{w.Snapshots, forget}
 			at := when
 			load(t, s, m)
 			if when != "" {

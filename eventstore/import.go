@@ -240,12 +240,12 @@ func malformed(r *Recorded) string {
 	if r.ID == "" {
 		return "the event has no id"
 	}
-	r.Event.Time = r.Event.Time.UTC()
-	e, err := r.Event.normal(time.Time{})
+	r.Time = r.Time.UTC()
+	e, err := r.normal(time.Time{})
 	switch {
 	case err != nil:
 		return err.Error()
-	case r.Event.Time.IsZero():
+	case r.Time.IsZero():
 		return "the event has no time"
 	case r.Schema != e.Schema:
 		return fmt.Sprintf("schema %d: want 1 or more", r.Schema)

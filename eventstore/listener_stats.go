@@ -75,7 +75,7 @@ func (m *meter) perSecond(now time.Time) float64 {
 		return 0
 	}
 	sum := 0
-	for i := int64(0); i < 10; i++ {
+	for i := range int64(10) {
 		if s := second - 1 - i; s >= m.began && s <= m.last && s > m.last-int64(len(m.counts)) {
 			sum += m.counts[s%int64(len(m.counts))]
 		}

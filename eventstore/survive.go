@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 )
 
 // survive encodes a state, or says what of it would not come back. Nil and
@@ -59,10 +60,8 @@ func lost(a, b reflect.Value, path string, seen []visit) string {
 			break
 		}
 		v := visit{a.Pointer(), b.Pointer()}
-		for _, old := range seen {
-			if old == v {
-				return ""
-			}
+		if slices.Contains(seen, v) {
+			return ""
 		}
 		return lost(a.Elem(), b.Elem(), path, append(seen, v))
 	case reflect.Interface:

@@ -79,7 +79,7 @@ func newPostgres(t *testing.T) *postgres {
 		pg.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	var err error
-	pg.sockets, err = os.MkdirTemp("", "pg") // the path of a socket is short
+	pg.sockets, err = os.MkdirTemp("", "pg") //nolint:usetesting // the path of a socket must be short
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(pg.sockets) })
 	must(t, os.Mkdir(pg.data(), 0o700))

@@ -29,7 +29,7 @@ func Dedup[T any, K comparable](fn func(context.Context, T) error, key func(T) K
 	}
 	return signals.Identify(func(ctx context.Context, payload T) error {
 		k := key(payload)
-		if k != k { //nolint:gocritic,staticcheck // a NaN: a map would keep it for ever and never find it
+		if k != k { // a NaN: a map would keep it for ever and never find it
 			return fn(ctx, payload)
 		}
 		p := s.begin(k)

@@ -31,7 +31,7 @@ func walk(err error, visit func(error) bool) bool {
 }
 
 // unwrap returns what err wraps.
-func unwrap(err error) (one error, many []error) {
+func unwrap(err error) (one error, many []error) { //nolint:staticcheck // both are what err wraps
 	defer func() { _ = recover() }()
 	switch e := err.(type) { //nolint:errorlint // one step of walk
 	case interface{ Unwrap() error }:
@@ -73,7 +73,7 @@ func convert[E any](err error) (found *E) {
 	if e, ok := any(err).(*E); ok {
 		return e
 	}
-	if e, ok := err.(interface{ As(any) bool }); ok && !e.As(&found) { //nolint:errorlint // one step of as
+	if e, ok := err.(interface{ As(any) bool }); ok && !e.As(&found) { // one step of as
 		return nil
 	}
 	return found

@@ -24,7 +24,7 @@ func Timeout[T any](fn func(context.Context, T) error, d time.Duration) func(con
 		ctx, cancel := context.WithTimeoutCause(ctx, d, cause)
 		defer cancel()
 		err := fn(ctx, payload)
-		if err != nil && context.Cause(ctx) == error(cause) {
+		if err != nil && context.Cause(ctx) == error(cause) { //nolint:errorlint // that very one
 			return &TimeoutError{After: d, Err: err}
 		}
 		return err

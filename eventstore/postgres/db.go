@@ -184,7 +184,7 @@ func (db *DB) inTx(ctx context.Context, what string, fn func(ctx context.Context
 		if refused(err) {
 			return named(what, err)
 		}
-		return fmt.Errorf("postgres: %s: %w: %v", what, eventstore.ErrOutcomeUnknown, err)
+		return fmt.Errorf("postgres: %s: %w: %v", what, eventstore.ErrOutcomeUnknown, err) //nolint:errorlint // the outcome is unknown: why is only said
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/signals/eventstore"
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,6 @@ func Project(s *eventstore.Store, key string, q eventstore.Query, apply func(ctx
 	if _, is := s.Backend().(*DB); !is {
 		return nil, fmt.Errorf("postgres: project %q: the store is over %T, want a *postgres.DB: %w", key, s.Backend(), eventstore.ErrUnsupported)
 	}
-	return s.Listen(key, q, nil, append(opts[:len(opts):len(opts)], eventstore.InTransaction(
+	return s.Listen(key, q, nil, append(slices.Clip(opts), eventstore.InTransaction(
 		func(ctx context.Context, tx any, r eventstore.Recorded) error { return apply(ctx, tx.(pgx.Tx), r) }))...)
 }

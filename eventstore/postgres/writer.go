@@ -75,7 +75,7 @@ func (db *DB) Append(ctx context.Context, b eventstore.Batch) (eventstore.Append
 	case <-r.done: // it was faster
 		return r.result, r.err
 	default:
-		return eventstore.Appended{}, fmt.Errorf("postgres: %w (%v)", eventstore.ErrOutcomeUnknown, ctx.Err())
+		return eventstore.Appended{}, fmt.Errorf("postgres: %w (%v)", eventstore.ErrOutcomeUnknown, ctx.Err()) //nolint:errorlint // the outcome is unknown: why is only said
 	}
 }
 
@@ -249,7 +249,7 @@ func (w *writer) resolve(pending []*request, events []eventstore.Recorded, lost 
 		case <-ctx.Done():
 		case <-w.db.life.Done():
 		}
-		w.fail(pending, fmt.Errorf("postgres: append: %w: %v", eventstore.ErrOutcomeUnknown, lost))
+		w.fail(pending, fmt.Errorf("postgres: append: %w: %v", eventstore.ErrOutcomeUnknown, lost)) //nolint:errorlint // the outcome is unknown: why is only said
 		w.db.session.tell(eventstore.Notice{})
 		return
 	}

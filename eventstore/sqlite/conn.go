@@ -210,4 +210,4 @@ func (c *conn) finalize() error {
 	return errors.Join(errs...)
 }
 
-func (c *conn) close() error { return errors.Join(c.finalize(), c.Conn.Close()) }
+func (c *conn) close() error { return errors.Join(c.finalize(), c.Close()) }

@@ -118,7 +118,7 @@ func script(path string, a *acknowledged, from int, opts ...sqlite.Option) error
 	err = a.append(db, from, from+scriptBatches-1)
 	if err != nil {
 		if _, again := db.Head(context.Background()); !errors.Is(err, eventstore.ErrBroken) || !errors.Is(again, eventstore.ErrBroken) {
-			return errors.Join(fmt.Errorf("a failed write did not break the store: %w, then %v", err, again), errWrong, db.Close())
+			return errors.Join(fmt.Errorf("a failed write did not break the store: %w, then %w", err, again), errWrong, db.Close())
 		}
 	}
 	return errors.Join(err, db.Close())

@@ -224,7 +224,10 @@ func figureReplay(t *testing.T) {
 	runtime.ReadMemStats(&m)
 	before = m.HeapAlloc
 	seen := 0
-	for range store.Read(t.Context(), eventstore.All()) {
+	for _, err := range store.Read(t.Context(), eventstore.All()) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if seen++; seen%50_000 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&m)

@@ -13,11 +13,8 @@ import (
 func goroutine() int64 {
 	var buf [64]byte
 	text := bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
-	end := bytes.IndexByte(text, ' ')
-	if end < 0 {
-		return -1
-	}
-	n, err := strconv.ParseInt(string(text[:end]), 10, 64)
+	number, _, _ := bytes.Cut(text, []byte(" "))
+	n, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil {
 		return -1
 	}

@@ -140,7 +140,7 @@ var failureCases = []testCase{
 			case 3:
 				runtime.Goexit()
 			case 4:
-				panic(nil) //nolint:govet // on purpose
+				panic(nil)
 			}
 			return nil
 		}, soon)

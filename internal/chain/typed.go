@@ -46,7 +46,7 @@ func EmitAll[T any](l *roster.List, ctx context.Context, payload T) { //nolint:r
 	}()
 	for ; k < len(l.Blocks); k++ {
 		fs := *(*[]func(context.Context, T))(unsafe.Pointer(&l.Blocks[k].Plain))
-		for at = 0; at < len(fs); at++ { // the hot loop
+		for at = 0; at < len(fs); at++ { //nolint:intrange,modernize // the deferred function looks at it; the hot loop
 			fs[at](ctx, payload)
 		}
 	}
@@ -80,7 +80,7 @@ func EmitCounted[T any](s *Signal, l *roster.List, ctx context.Context, payload 
 	for ; k < len(l.Blocks); k++ {
 		b := l.Blocks[k]
 		fs := *(*[]func(context.Context, T))(unsafe.Pointer(&b.Plain))
-		for at = 0; at < len(fs); at++ {
+		for at = 0; at < len(fs); at++ { //nolint:intrange,modernize // as in EmitAll
 			fs[at](ctx, payload)
 			b.Rows[at].Delivered.At(i).Add(1)
 		}

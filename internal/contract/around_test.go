@@ -65,7 +65,7 @@ func TestWhatAroundReturnsIsWhatCameOfTheCall(t *testing.T) {
 			{"an error behind", func(ctx context.Context, next func(context.Context) error) error { _ = next(ctx); return errNo }, 1, 1, 0},
 			{"twice", func(ctx context.Context, next func(context.Context) error) error { _ = next(ctx); return next(ctx) }, 1, 1, 0},
 			{"a panic", func(ctx context.Context, next func(context.Context) error) error { _ = next(ctx); panic("boom") }, 1, 1, 0},
-			{"no context", func(_ context.Context, next func(context.Context) error) error { return next(nil) }, 1, 0, 0}, //nolint:staticcheck // that one
+			{"no context", func(_ context.Context, next func(context.Context) error) error { return next(nil) }, 1, 0, 0},
 		} {
 			var called atomic.Int32
 			s := build(signals.Counted(), signals.OnFailure(func(context.Context, signals.Failure) {}),

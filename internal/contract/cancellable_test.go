@@ -132,7 +132,7 @@ func TestListenersThatComeAfterABusGaveUpBeginCancelled(t *testing.T) {
 func TestCancellableMakesNoSenseWithoutAContext(t *testing.T) {
 	mustPanic(t, func() { signals.NewSync[int]().Subscribe(nothing, signals.Cancellable()) }, "Cancellable is an option of async signals")
 	mustPanic(t, func() {
-		for range signals.New[int]().Events(t.Context(), signals.Cancellable()) { //nolint:revive // it panics
+		for range signals.New[int]().Events(t.Context(), signals.Cancellable()) {
 		}
 	}, "Events", "Cancellable")
 }

@@ -367,8 +367,7 @@ func TestASignalThatDrainsAfterItsCloseGaveUpLeavesItsBus(t *testing.T) {
 }
 
 func TestALongContextOfUntilKeepsNoSignalAlive(t *testing.T) {
-	long, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	long := t.Context() // until the test has ended
 	for name, dropped := range map[string]func() *atomic.Bool{
 		"async": func() *atomic.Bool {
 			s := signals.New[int]()

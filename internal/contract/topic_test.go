@@ -30,7 +30,7 @@ func TestSyncTopicMakesASignalOnceAndFindsItAfterwards(t *testing.T) {
 	if err := bus.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if signals.SyncTopic[int](bus, "late") != signals.SyncTopic[int](bus, "late") {
+	if one, two := signals.SyncTopic[int](bus, "late"), signals.SyncTopic[int](bus, "late"); one != two {
 		t.Error("on a closed bus packages do not meet")
 	}
 }

@@ -55,7 +55,9 @@ func (g *Engine) claim(r *Reader, cl *claim) {
 	cl.c.claims++
 	g.claims++
 	r.claims = append(r.claims, *cl)
-	r.state.Store(cl.from << begunShift)
+	if len(r.claims) == 1 { // with others under way, which Concurrency allows, only the lowest bits count, and stay
+		r.state.Store(cl.from << begunShift)
+	}
 }
 
 // finish ends a claim. Positions before at have been run, with that many

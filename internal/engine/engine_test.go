@@ -99,7 +99,7 @@ func TestHammerAWorkerAndARemoverAgreeOnTheCallsThatWereBegun(t *testing.T) {
 		start.Add(1)
 		done.Go(func() {
 			start.Wait()
-			for begun = 0; begun < 1000; begun++ {
+			for begun = 0; begun < 1000; begun++ { //nolint:intrange,modernize // it is looked at when the goroutine has ended
 				if !r.begin() {
 					if r.gone() {
 						return
@@ -247,6 +247,50 @@ func TestAListenerThatRanSeveralCallsAtOnceKeepsNoClaim(t *testing.T) {
 			t.Errorf("kept: %+v", cl)
 		}
 	}
+}
+
+// What one of several claims of a reader must look at, another claim does not
+// take away.
+func TestAClaimBesideOthersLooksAtObserversThatHaveCome(t *testing.T) {
+	s := newTold()
+	g := newTest[int](s, Config{})
+	l := asListener{s}
+	fn := func(context.Context, int) {}
+	r := g.NewReader(ReaderConfig{
+		Member: &listen.Member{Of: l}, Concurrency: 3,
+		Handler: &listen.Handler{Plain: *(*unsafe.Pointer)(unsafe.Pointer(&fn)), Of: l},
+	})
+	r.Attach(0)
+	g.mu.Lock()
+	g.spare = 1 // as if a worker were on its way
+	g.mu.Unlock()
+	for v := range 3 {
+		emit(t, g, v)
+	}
+	var claims [3]claim
+	take := func(i int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.unlist(r)
+		g.claim(r, &claims[i])
+	}
+	take(0) // its call has not begun
+	g.Watch(true, false)
+	take(1)
+	if r.begin() {
+		t.Error("a call that began after Watch had returned did not look")
+	}
+	w := &Worker{g: g, r: r, cl: claims[1], at: claims[1].from}
+	w.runObserved(g.slot(claims[1].c, w.at), false)
+	if r.begin() {
+		t.Error("another worker's look was taken away")
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range claims[:2] {
+		g.finish(r, c.from, c.to, 1, nil)
+	}
+	g.spare = 0
 }
 
 // A goroutine begins with 2 KB of stack, of which about half may be used before

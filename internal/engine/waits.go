@@ -196,8 +196,8 @@ func InTheWay(gs []*Engine) string {
 // AfterDrain calls f once everything that the engines have accepted is
 // finished: at once, or later on the goroutine that finishes the last of it.
 func AfterDrain(gs []*Engine, f func()) {
-	for i := len(gs) - 1; i >= 0; i-- {
-		g, next := gs[i], f
+	for _, g := range slices.Backward(gs) {
+		next := f
 		f = func() { g.barrier(next) }
 	}
 	f()

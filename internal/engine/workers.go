@@ -221,8 +221,10 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 		return
 	}
 	if r.state.Load()&look != 0 { // from here on the observers are asked
-		r.state.And(^uint64(look))
 		w.bare = false
+		if r.conc == 1 { // else other workers must see it too
+			r.state.And(^uint64(look))
+		}
 	}
 	call := listen.Call{Member: r.m, Handler: r.h, Timed: timed}
 	defer func() {

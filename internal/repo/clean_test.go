@@ -25,7 +25,7 @@ func TestSumsOfAllModulesAreKnown(t *testing.T) {
 		}
 	}
 	known := "\n" + sums.String()
-	for _, module := range strings.Split(strings.TrimSpace(out), "\n") {
+	for module := range strings.SplitSeq(strings.TrimSpace(out), "\n") {
 		if module = strings.TrimSpace(module); module == "" {
 			continue
 		}

@@ -1,6 +1,6 @@
 package tally
 
-// SampleEvery: one call in that many is timed. A power of two.
+// SampleEvery says that one call in so many is timed. It is a power of two.
 const SampleEvery = 64
 
 // NextSample returns the first call from number n on that is timed: of each

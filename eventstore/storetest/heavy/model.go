@@ -65,7 +65,7 @@ func (h history) holds(c eventstore.Condition) bool {
 		return h.version(c.Stream) > 0
 	}
 	after := min(uint64(c.After), uint64(len(h)))
-	return len(history(h[after:]).matching(c.Query)) == 0
+	return len(h[after:].matching(c.Query)) == 0
 }
 
 func (h history) version(stream string) (n uint64) {

@@ -56,10 +56,10 @@ func (f *File) WriteAt(b []byte, off int64) error {
 func (f *File) writable(i int64) *page {
 	f.dirty[i] = struct{}{}
 	p := f.cur.pages[i]
-	switch {
-	case p == nil:
+	switch p {
+	case nil:
 		p = new(page)
-	case p == f.disk.pages[i]:
+	case f.disk.pages[i]:
 		p = new(*p)
 	}
 	f.cur.pages[i] = p

@@ -20,8 +20,10 @@ var (
 	opened   = prometheus.NewDesc("circuit_opened_total", "How often it has opened.", []string{"circuit"}, nil)
 )
 
+// Describe is of prometheus.Collector.
 func (c Collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
+// Collect is of prometheus.Collector.
 func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	counter := func(desc *prometheus.Desc, n uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)

@@ -3,7 +3,10 @@
 // allocates nothing once it has seen its largest number of orders.
 package book
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Side is a side of a book.
 type Side uint8
@@ -139,9 +142,9 @@ func (b *Book) Depth(to []Level, side Side, n int) []Level {
 // trade, until it returns false.
 func (b *Book) Orders(side Side, yield func(Order) bool) {
 	rungs := b.rungs[side]
-	for i := len(rungs) - 1; i >= 0; i-- {
-		for at := b.set.levels[rungs[i].level].first; at != none; at = b.set.orders[at].after {
-			if o := &b.set.orders[at]; !yield(Order{o.ref, rungs[i].price, o.shares}) {
+	for _, rung := range slices.Backward(rungs) {
+		for at := b.set.levels[rung.level].first; at != none; at = b.set.orders[at].after {
+			if o := &b.set.orders[at]; !yield(Order{o.ref, rung.price, o.shares}) {
 				return
 			}
 		}

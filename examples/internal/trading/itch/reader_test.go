@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -42,7 +43,7 @@ func TestStreamsAreReadWhateverTheirPieces(t *testing.T) {
 	all := bytes.Join(day(), nil)
 	for name, in := range map[string]io.Reader{
 		"whole": bytes.NewReader(all), "bytes": iotest.OneByteReader(bytes.NewReader(all)), "data with EOF": iotest.DataErrReader(bytes.NewReader(all)),
-		"with the mark of the end": bytes.NewReader(append(all[:len(all):len(all)], 0, 0)),
+		"with the mark of the end": bytes.NewReader(append(slices.Clip(all), 0, 0)),
 	} {
 		if types, r, err := readAll(in, false); types != "SADS" || err != nil || r.Offset() < int64(len(all)) {
 			t.Errorf("%s: read %q, %v, offset %d", name, types, err, r.Offset())
