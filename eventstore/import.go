@@ -273,5 +273,5 @@ func different(a, b *Recorded) string {
 	case !maps.Equal(a.Meta, b.Meta):
 		return "meta"
 	}
-	return a.Event.differs(&b.Event)
+	return a.differs(&b.Event)
 }
