@@ -38,19 +38,26 @@ func Bare[T any](h *listen.Handler) (forEmit, forTry unsafe.Pointer) {
 
 // EmitAll is Emit for several listeners.
 func EmitAll[T any](l *roster.List, ctx context.Context, payload T) { //nolint:revive // the list is the receiver
-	k, at := 0, 0
+	for k := range l.Blocks {
+		if !emitBlock(l, k, ctx, payload) {
+			return // a listener panicked, and those behind it have been called
+		}
+	}
+}
+
+// emitBlock is EmitAll for block k, unless it returns false. It is a function of
+// its own so that nothing else is kept beside the hot loop.
+func emitBlock[T any](l *roster.List, k int, ctx context.Context, payload T) (all bool) { //nolint:revive // as EmitAll
+	at := 0
 	defer func() {
-		if k >= 0 {
+		if !all {
 			GoOn(nil, l, ctx, payload, k, at, recover())
 		}
 	}()
-	for ; k < len(l.Blocks); k++ {
-		fs := *(*[]func(context.Context, T))(unsafe.Pointer(&l.Blocks[k].Plain))
-		for at = 0; at < len(fs); at++ { //nolint:intrange,modernize // the deferred function looks at it; the hot loop
-			fs[at](ctx, payload)
-		}
+	for fs := *(*[]func(context.Context, T))(unsafe.Pointer(&l.Blocks[k].Plain)); at < len(fs); at++ { // the hot loop
+		fs[at](ctx, payload)
 	}
-	k = -1
+	return true
 }
 
 // GoOn reports that the listener at an index of block k panicked, and calls
