@@ -86,4 +86,8 @@ ci:
 module:
 	@go run ./internal/repo/rename '$(MODULE)'
 
-.PHONY: help test race cover bench figures store trading peers profile soak fmt vet lint api docs ci module
+## release: prepare a release, without pushing anything (VERSION=v0.1.0)
+release:
+	@go run ./internal/repo/release '$(VERSION)'
+
+.PHONY: help test race cover bench figures store trading peers profile soak fmt vet lint api docs ci module release

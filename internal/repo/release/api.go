@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const apidiff = "golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4"
+
+// compareAPI prints how the API of each library differs from the last release,
+// and refuses an incompatible one where the version promises that there is none.
+func (r *release) compareAPI(v version, last, tree string, mods map[string]modFile) error {
+	if last == "" {
+		fmt.Fprintf(r.out, "no release before %s: there is no API to compare with\n", r.version)
+		return nil
+	}
+	w, err := parseVersion(last)
+	if err != nil {
+		return err
+	}
+	before, remove, err := r.worktree(last)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	oldMods, err := modules(before)
+	if err != nil {
+		return err
+	}
+
+	// At the tag the modules require each other at a version that need not be
+	// published yet: the last release may have been prepared only.
+	for dir, mod := range oldMods {
+		if err := run(before, "go", "work", "edit", "-replace="+mod.Module.Path+"@"+last+"=./"+dir); err != nil {
+			return err
+		}
+	}
+
+	exports, err := os.MkdirTemp("", "api")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(exports)
+	export := func(top, dir, module, name string) (string, error) {
+		file := filepath.Join(exports, name)
+		return file, run(filepath.Join(top, dir), "go", "run", apidiff, "-m", "-w", file, module)
+	}
+
+	broken := false
+	for _, dir := range slices.Sorted(maps.Keys(oldMods)) {
+		module := oldMods[dir].Module.Path
+		if library, err := isLibrary(before, dir); err != nil {
+			return err
+		} else if !library {
+			continue
+		}
+		if mods[dir].Module.Path != module {
+			fmt.Fprintf(r.out, "%s: gone since %s\n", module, last)
+			broken = true
+			continue
+		}
+		old, err := export(before, dir, module, "old")
+		if err != nil {
+			return err
+		}
+		now, err := export(tree, dir, module, "new")
+		if err != nil {
+			return err
+		}
+		diff, err := output(tree, "go", "run", apidiff, "-m", old, now)
+		if err != nil {
+			return err
+		}
+		if diff == "" {
+			diff = "no changes"
+		}
+		fmt.Fprintf(r.out, "%s, since %s:\n%s\n", module, last, diff)
+		broken = broken || strings.Contains(diff, "Incompatible changes:")
+	}
+	if broken && !v.mayBreak(w) {
+		return fmt.Errorf("the API is incompatible with %s (see above), which %s must not be; take the next %s version",
+			last, r.version, map[bool]string{true: "minor", false: "major"}[v.major == 0])
+	}
+	return nil
+}
+
+// isLibrary reports whether a module has a package that others can import.
+func isLibrary(top, dir string) (bool, error) {
+	// bench is not in the workspace, and its packages are commands.
+	packages, err := output(filepath.Join(top, dir), "go", "list", "-e", "-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	if err != nil {
+		return false, err
+	}
+	for pkg := range strings.FieldsSeq(packages) {
+		if !strings.Contains(pkg+"/", "/internal/") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
