@@ -33,7 +33,7 @@ func newNames(op string, s *signals.SignalInfo, kind trace.SpanKind, attrs, metr
 		kind = trace.SpanKindInternal
 	}
 	return &names{
-		span:   op + " " + s.Name,
+		span:   op + " " + valid(s.Name),
 		start:  []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(attrs...)},
 		metric: attribute.NewSet(metric...),
 	}

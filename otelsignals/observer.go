@@ -207,10 +207,12 @@ func (w *watcher) drop(l *signals.ListenerInfo, n int) {
 // end ends a span, with a failure if there is one.
 func end(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
-		span.SetStatus(codes.Error, err.Error())
-		span.SetAttributes(errorType(err))
-		if p, ok := errors.AsType[*signals.PanicError](err); ok {
-			span.RecordError(p, trace.WithAttributes(keyStack.String(string(p.Stack))))
+		class, p := classOf(err)
+		span.SetStatus(codes.Error, textOf(err))
+		span.SetAttributes(class)
+		if p != nil {
+			span.AddEvent(exceptionEvent, trace.WithAttributes(
+				keyExceptionType.String("*signals.PanicError"), keyMessage.String(textOf(p)), keyStack.String(valid(string(p.Stack)))))
 		}
 	}
 	span.End()
@@ -221,7 +223,8 @@ func with(set attribute.Set, err error) attribute.Set {
 	if err == nil {
 		return set
 	}
-	return attribute.NewSet(append(set.ToSlice(), errorType(err))...)
+	class, _ := classOf(err)
+	return attribute.NewSet(append(set.ToSlice(), class)...)
 }
 
 // now is the time since the process began.

@@ -1,9 +1,6 @@
 package otelsignals
 
 import (
-	"context"
-	"errors"
-
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/semconv/v1.43.0/messagingconv"
@@ -24,6 +21,9 @@ const (
 	keyFunction      = semconv.CodeFunctionNameKey
 	keyErrorType     = semconv.ErrorTypeKey
 	keyStack         = semconv.ExceptionStacktraceKey
+	keyMessage       = semconv.ExceptionMessageKey
+	keyExceptionType = semconv.ExceptionTypeKey
+	exceptionEvent   = "exception"
 
 	system         = "signals"
 	opEmit, opCall = "emit", "process" // messaging.operation.name, and spans' names begin with them
@@ -46,8 +46,8 @@ var (
 // signalAttrs are those of emit spans and, the first four, of their metrics.
 func signalAttrs(s *signals.SignalInfo) []attribute.KeyValue {
 	return []attribute.KeyValue{
-		keySystem.String(system), keyDestination.String(s.Name), keyOperation.String(opEmit), typeSend,
-		keyKind.String(string(s.Kind)), keyPayload.String(s.Payload),
+		keySystem.String(system), keyDestination.String(valid(s.Name)), keyOperation.String(opEmit), typeSend,
+		keyKind.String(string(s.Kind)), keyPayload.String(valid(s.Payload)),
 	}
 }
 
@@ -59,9 +59,9 @@ func listenerAttrs(l *signals.ListenerInfo) []attribute.KeyValue {
 		name = l.Listener
 	}
 	return []attribute.KeyValue{
-		keySystem.String(system), keyDestination.String(l.Signal.Name), keyOperation.String(opCall), typeProcess,
-		keySubscription.String(name),
-		keyFunction.String(l.Listener), keySite.String(l.Site), keyKind.String(string(l.Signal.Kind)),
+		keySystem.String(system), keyDestination.String(valid(l.Signal.Name)), keyOperation.String(opCall), typeProcess,
+		keySubscription.String(valid(name)),
+		keyFunction.String(valid(l.Listener)), keySite.String(valid(l.Site)), keyKind.String(string(l.Signal.Kind)),
 	}
 }
 
@@ -75,30 +75,4 @@ const (
 var boundaries = []float64{
 	1e-6, 5e-6, 25e-6, 1e-4, 5e-4, 0.001, 0.0025,
 	0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
-}
-
-// errorType classes an error; there are few classes.
-func errorType(err error) attribute.KeyValue {
-	if f, ok := errors.AsType[*signals.ListenerError](err); ok {
-		err = f.Err // what failed, rather than that a listener did
-	}
-	var class string
-	_, panicked := errors.AsType[*signals.PanicError](err)
-	switch {
-	case panicked:
-		class = "panic"
-	case errors.Is(err, signals.ErrGoexit):
-		class = "goexit"
-	case errors.Is(err, signals.ErrOverflow):
-		class = "overflow"
-	case errors.Is(err, signals.ErrClosed):
-		class = "closed"
-	case errors.Is(err, context.Canceled):
-		class = "canceled"
-	case errors.Is(err, context.DeadlineExceeded):
-		class = "timeout"
-	default:
-		return semconv.ErrorType(err)
-	}
-	return keyErrorType.String(class)
 }

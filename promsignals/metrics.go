@@ -83,9 +83,10 @@ const (
 )
 
 // bounds are the indexes of the buckets of signals.Durations whose bounds the
-// histogram has: from 1 microsecond to 17 seconds, each four times the last.
+// histogram has: from 1 microsecond to 17 seconds, each twice the last,
+// which is as fine as signals count them.
 var bounds = func() (is []int) {
-	for i := 4; i <= 28; i += 2 {
+	for i := 4; i <= 28; i++ {
 		is = append(is, i)
 	}
 	return is

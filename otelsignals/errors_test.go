@@ -1,0 +1,74 @@
+package otelsignals_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"example.com/signals"
+)
+
+// hostile panics in each of its methods when it is nil.
+type hostile struct{ text string }
+
+func (h *hostile) Error() string { return h.text }
+func (h *hostile) Unwrap() error { return errors.New(h.text) }
+
+func TestErrorWhoseMethodsPanicLosesNoSpan(t *testing.T) {
+	o := observe(t, sdktrace.AlwaysSample())
+	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(o.bus))
+	s.Subscribe(func(context.Context, int) error { return (*hostile)(nil) }, signals.Key("hostile"))
+	if s.TryEmit(ctx, 1) == nil {
+		t.Fatal("no failure")
+	}
+	call := o.span("process s", "hostile")
+	if call.Status.Code != codes.Error || !strings.Contains(call.Status.Description, "hostile") {
+		t.Errorf("the call has the status %v", call.Status)
+	}
+	if class := attr(call.Attributes, "error.type"); !strings.Contains(class, "hostile") {
+		t.Errorf("error.type is %q", class)
+	}
+	if emit := o.span("emit s", ""); emit.Status.Code != codes.Error {
+		t.Errorf("the emission has the status %v", emit.Status)
+	}
+	if n := o.count("messaging.process.duration"); n != 1 {
+		t.Errorf("%d calls were measured, want 1", n)
+	}
+}
+
+func TestAllTextIsUTF8(t *testing.T) {
+	o := observe(t, sdktrace.AlwaysSample())
+	s := signals.NewSync[int](signals.Name("s\xff"), signals.OnBus(o.bus))
+	s.Subscribe(func(context.Context, int) error { return errors.New("bad \xfe") }, signals.Key("k\xfd"))
+	s.Subscribe(func(context.Context, int) error { panic("worse \xfc") }, signals.Key("panics"))
+	if s.TryEmitAll(ctx, 1) == nil {
+		t.Fatal("no failure")
+	}
+	spans := o.spans.GetSpans()
+	if len(spans) != 3 {
+		t.Fatalf("%d spans, want 3", len(spans))
+	}
+	check := func(text string) {
+		t.Helper()
+		if !utf8.ValidString(text) {
+			t.Errorf("%q is not UTF-8", text)
+		}
+	}
+	for _, span := range spans {
+		check(span.Name)
+		check(span.Status.Description)
+		for _, a := range span.Attributes {
+			check(a.Value.String())
+		}
+		for _, e := range span.Events {
+			for _, a := range e.Attributes {
+				check(a.Value.String())
+			}
+		}
+	}
+}
