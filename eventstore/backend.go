@@ -72,7 +72,11 @@ type Backend interface {
 	// neighbours in a group commit: a failed condition is found before the
 	// batch has written anything, or its writes go back to a savepoint.
 	//
-	// Group commit, if any, is here. A lone appender waits for nobody.
+	// Group commit, if any, is here. A lone appender waits for nobody. What a
+	// batch is answered may rest on a neighbour that the same commit is to make
+	// durable: a conflict with its events, a duplicate, a batch that is known.
+	// Such an answer waits for that commit too, and if it fails, says so instead:
+	// nobody is told of an event that may yet be lost.
 	Append(ctx context.Context, b Batch) (Appended, error)
 
 	// Page reads. It holds no transaction, lock or connection when it has

@@ -169,7 +169,9 @@ type Snapshot struct {
 // with another identity, event, sum or name, or beyond the head, is dropped and
 // the state is made from the events. One of another version is left alone: a
 // program of that version may be running beside this one. Names are UTF-8
-// without NUL, at most MaxName bytes.
+// without NUL, at most MaxName bytes. Names that begin with "eventstore: " are
+// the Store's own: what it saves under them may be of position 0, without
+// identity, data and sum, and goes with DropSnapshots("") like all others.
 type Snapshots interface {
 	// SaveSnapshot keeps it instead of the one with that name and version,
 	// unless that is of a larger position. It need not be durable at once. (A

@@ -96,6 +96,18 @@
 //   - One that waits uses no CPU, and a commit that concerns nobody who waits
 //     costs the same whatever their number.
 //
+// # Types, models and decisions
+//
+//   - A [Registry] knows the Go types of events. Upcasts ([UpcastFrom]) make of
+//     what older programs stored what this one understands; queries, conditions
+//     and durable listeners find events by the names of today.
+//   - [Load] folds the events of a [Model] into its state. [Decide] appends what
+//     a function makes of the state, on the condition that nothing came that the
+//     state depends on, and decides again if something did.
+//   - Snapshots are never trusted over events: one that does not fit is dropped.
+//   - What [Encrypted] encrypts is gone after [Store.Forget], and reads as
+//     [Erased]; positions and folds go on.
+//
 // # Export, import, check
 //
 //   - [Store.Export] writes lines of JSON, [Store.Import] takes them over with

@@ -162,7 +162,7 @@ func (r *Registry) closure(names []string, name string) []string {
 
 // Types gives the store the types of its events: for Model, Load and Decide,
 // and for queries by a name whose events were once stored under others (see
-// ReadAs): Read, Follow and the conditions of Append find these too.
+// ReadAs): Read, Follow, Listen and the conditions of Append find these too.
 func Types(r *Registry) Option {
 	if r == nil {
 		panic("eventstore: Types(nil): give a Registry or leave the option out")

@@ -42,6 +42,23 @@ var snapshotCases = []testCase{
 		_, ok, err = b.LoadSnapshot(h.ctx, "n", 1)
 		h.check(!ok && err == nil, "a dropped snapshot, %v", err)
 	}},
+	{"TheMarkOfTheStoreIsKeptUntilAllAreDropped", func(h *harness) {
+		b := able[eventstore.Snapshots](h)
+		// As Load and Decide save it: of no position, and with nothing in it.
+		const name = "eventstore: none forgotten since"
+		mark := eventstore.Snapshot{Name: name, Version: 1, EventID: "first", Taken: time.Unix(3, 3).UTC()}
+		for _, id := range []string{"first", "second"} {
+			mark.EventID = id
+			h.ok(b.SaveSnapshot(h.ctx, mark))
+			h.ok(b.DropSnapshots(h.ctx, "another"))
+			got, ok, err := b.LoadSnapshot(h.ctx, name, 1)
+			h.check(ok && err == nil, "no mark, %v", err)
+			equal(h, "mark", got, mark)
+		}
+		h.ok(b.DropSnapshots(h.ctx, ""))
+		_, ok, err := b.LoadSnapshot(h.ctx, name, 1)
+		h.check(!ok && err == nil, "a dropped mark, %v", err)
+	}},
 }
 
 var keyCases = []testCase{

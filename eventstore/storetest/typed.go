@@ -136,6 +136,23 @@ var typedCases = []testCase{
 		h.is(err, errTaken)
 		equal(h, "rounds", calls, 2)
 	}},
+	{"DurableListenersFindEventsByTheirNewName", func(h *harness) {
+		able[eventstore.Checkpoints](h)
+		h.append(eventstore.Event{Type: "booking", Tags: seatTag(7), Data: []byte(`{"Seat":7}`)}, event("other", ""))
+		s := h.typed()
+		var got []eventstore.Position // by the listener; read when Wait has returned
+		_, err := s.Listen("seats", ofSeat(7), func(_ context.Context, r eventstore.Recorded) error {
+			got = append(got, r.Position)
+			return nil
+		}, eventstore.FromStart())
+		h.ok(err)
+		h.ok(s.Wait(h.ctx, "seats", 2))
+		equal(h, "positions", got, []eventstore.Position{1})
+		// Those that come live, too.
+		h.append(event("other", ""), eventstore.Event{Type: "booking", Tags: seatTag(7), Data: []byte(`{"Seat":7}`)})
+		h.ok(s.Wait(h.ctx, "seats", 4))
+		equal(h, "positions", got, []eventstore.Position{1, 4})
+	}},
 	{"AnEventAfterTheHeadIsNotMissed", func(h *harness) {
 		other := h.typed()
 		for _, when := range []string{"head", "page"} {
