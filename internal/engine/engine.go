@@ -40,35 +40,38 @@ type Engine struct {
 
 	news atomic.Bool // tells the worker that lingers of work
 
+	_ [64]byte // what emitters write does not share a cache line with what they only read
+
 	mu       sync.Mutex // over everything below; never held while user code runs
 	gated    bool       // an emission must look at closed, guarded and capacity
 	closed   bool
 	guarded  bool      // the bus is closing: only its own listeners may emit
 	observed bool      // somebody observes deliveries
 	told     bool      // somebody is told of drops or failures
-	end      uint64    // position of the next emission
-	head     *chunk    // oldest chunk that is needed
+	lingers  bool      // a worker lingers, and looks at news
+	end      uint64    // position of the next emission; the fields to the blank line are those of Accept
 	tail     *chunk    // chunk that is written
+	waits    int       // EmitWaits under way
+	idle     int       // readers in idle lists
+	ready    int       // readers in ready lists
+	spare    int       // workers that have not begun, or linger
+	readers  []*Reader // of the listeners
+
+	head     *chunk    // oldest chunk that is needed
 	clean    uint64    // positions before hold no payload but that of claims
 	pool     sync.Pool // chunks
 	bigPool  sync.Pool // big ones
-	readers  []*Reader // of the listeners
 	leaving  []*Reader // of removed listeners with a call in flight
 	bounded  []*Reader // those of readers with MaxLag
 	barriers []*barrier
-	waits    int     // EmitWaits under way
 	lanes    lanes   // listed readers, by priority
 	loops    lane    // of the Events loops
-	idle     int     // readers in idle lists
-	ready    int     // readers in ready lists
 	called   int     // Events loops that are to come and look
 	claims   int     // under way
 	telling  int     // goroutines that tell what happened, perhaps in a worker
 	resting  *Worker // without a goroutine, at most procs, for when one is needed
 	rested   int     // how many
-	workers  int     // goroutines
-	spare    int     // of those, the ones that have not begun, or linger
-	lingers  bool    // one does, and looks at news
+	workers  int     // goroutines, the spare ones too
 	queue    queue   // emissions that wait for room
 	pending  int     // with Capacity: emissions accepted and not finished
 	notes    notes   // told after unlocking
