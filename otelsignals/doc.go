@@ -23,6 +23,7 @@
 //
 // A call whose emission is not recorded is not recorded either, and costs little.
 // A failure sets the status of its span; a panic is an event with the stack. A
+// veto is no failure: its spans are not in error, and have no error.type. A
 // refused emission is a failed emit span. Payloads are never recorded.
 //
 // # Metrics

@@ -84,3 +84,14 @@ func cause(err error) (inner error) {
 		inner = next
 	}
 }
+
+// failed reports whether an outcome is a failure or a refusal: a veto is an
+// expected answer.
+func failed(err error) (yes bool) {
+	defer func() {
+		if recover() != nil {
+			yes = true
+		}
+	}()
+	return err != nil && !signals.IsVeto(err)
+}

@@ -72,3 +72,20 @@ func TestAllTextIsUTF8(t *testing.T) {
 		}
 	}
 }
+
+func TestVetoIsNoErrorOfASpan(t *testing.T) {
+	o := observe(t, sdktrace.AlwaysSample())
+	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(o.bus))
+	s.Subscribe(func(context.Context, int) error { return signals.Veto(errDown) }, signals.Key("k"))
+	if !signals.IsVeto(s.TryEmit(ctx, 1)) {
+		t.Fatal("no veto")
+	}
+	for _, span := range o.spans.GetSpans() {
+		if span.Status.Code == codes.Error || attr(span.Attributes, "error.type") != "" {
+			t.Errorf("%s has the status %v", span.Name, span.Status)
+		}
+	}
+	if len(o.spans.GetSpans()) != 2 || o.count("messaging.process.duration", "error.type", "") != 1 {
+		t.Error("the veto is not measured as a call without an error")
+	}
+}

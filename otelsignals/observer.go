@@ -206,7 +206,7 @@ func (w *watcher) drop(l *signals.ListenerInfo, n int) {
 
 // end ends a span, with a failure if there is one.
 func end(span trace.Span, err error) {
-	if err != nil && span.IsRecording() {
+	if span.IsRecording() && failed(err) {
 		class, p := classOf(err)
 		span.SetStatus(codes.Error, textOf(err))
 		span.SetAttributes(class)
@@ -220,7 +220,7 @@ func end(span trace.Span, err error) {
 
 // with returns the attributes of a measurement.
 func with(set attribute.Set, err error) attribute.Set {
-	if err == nil {
+	if !failed(err) {
 		return set
 	}
 	class, _ := classOf(err)
