@@ -27,6 +27,7 @@ type config struct {
 	capacity   int
 	overflow   Overflow
 	maxWorkers int
+	retain     int
 	slowAfter  time.Duration
 	asyncOnly  string // an option seen that only async signals have
 	fault      string // what makes no sense, the first of it; told where there is a signal to name
@@ -39,7 +40,7 @@ func configure(kind Kind, payload string, opts []Option) config {
 	if b := busOf(opts); b != nil {
 		c.apply(b.defaults)
 		if kind == KindSync { // defaults serve signals of every kind
-			c.capacity, c.overflow, c.maxWorkers, c.asyncOnly = 0, Block, 0, ""
+			c.capacity, c.overflow, c.maxWorkers, c.retain, c.asyncOnly = 0, Block, 0, 0, ""
 		}
 	}
 	c.apply(opts)
@@ -256,6 +257,7 @@ type listenerConfig struct {
 	scope       *Scope
 	concurrency int
 	cancellable bool
+	fromNow     bool
 	maxLag      int
 	lagPolicy   LagPolicy
 	asyncOnly   string

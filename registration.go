@@ -121,7 +121,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	for _, g := range r.engines {
 		e.readers = append(e.readers, g.NewReader(engine.ReaderConfig{
 			Member: &e.Member, Handler: h, Concurrency: c.concurrency,
-			MaxLag: c.maxLag, KeepLatest: c.lagPolicy == KeepLatest, Pull: r.pull,
+			MaxLag: c.maxLag, KeepLatest: c.lagPolicy == KeepLatest, FromNow: c.fromNow, Pull: r.pull,
 		}))
 	}
 	return e, c
@@ -192,6 +192,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 		}
 	}()
 	inList, attach, attached := r.h, (func())(nil), true
+	var tell []engine.Tell
 	var plain, fails unsafe.Pointer
 	if r.bare != nil {
 		plain, fails = r.bare(r.h)
@@ -199,7 +200,10 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 		inList = nil // the readers hold it
 		attach = func() {
 			for _, rd := range e.readers {
-				attached = rd.Attach(e.Priority)
+				var t engine.Tell
+				if attached, t = rd.Attach(e.Priority); t != nil {
+					tell = append(tell, t)
+				}
 			}
 		}
 	}
@@ -213,6 +217,9 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 	added = true
 	if attached {
 		e.announce()
+	}
+	for _, t := range tell { // MaxLag has dropped of what is retained
+		t()
 	}
 	e.watch(c.until)
 	return n, &e.sub, nil

@@ -75,7 +75,7 @@ func (st *settings) made() *settings {
 func (st *settings) equip(ops engine.Payload, shards int) []*engine.Engine {
 	gs := engine.New(shards, st.maxWorkers, engine.Config{
 		Signal: st, Payload: ops, ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
-		SlowAfter: st.slowAfter, Watched: &st.watched,
+		Retain: st.retain, SlowAfter: st.slowAfter, Watched: &st.watched,
 	})
 	if st.engines.CompareAndSwap(nil, &gs) {
 		st.tellEngines(st.all.Load())

@@ -98,6 +98,9 @@ func (c *config) contradicts(in *config) (what []string) {
 	if c.maxWorkers > 0 && c.maxWorkers != in.maxWorkers {
 		what = append(what, fmt.Sprintf("MaxWorkers(%d) where there is %s", c.maxWorkers, orNone(in.maxWorkers)))
 	}
+	if c.retain > 0 && c.retain != in.retain {
+		what = append(what, fmt.Sprintf("Retain(%d) where there is %s", c.retain, orNone(in.retain)))
+	}
 	if c.slowAfter > 0 && c.slowAfter != in.slowAfter {
 		what = append(what, fmt.Sprintf("SlowAfter(%v) where there is %s", c.slowAfter, orNone(in.slowAfter)))
 	}

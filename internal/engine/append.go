@@ -82,10 +82,10 @@ func (g *Engine) refuse(why error) error {
 	return g.opError("emit on", why)
 }
 
-// place returns the slot for the next emission, or nil if nobody would get it:
-// it is accepted then, and not stored. It must be called with g.mu held.
+// place returns the slot for the next emission, or nil if nobody would get it,
+// nor may later: it is accepted then, and not stored. It must be called with g.mu held.
 func (g *Engine) place() unsafe.Pointer {
-	if len(g.readers) == 0 {
+	if len(g.readers) == 0 && g.retain == 0 {
 		return nil
 	}
 	c := g.tail
@@ -114,6 +114,9 @@ func (g *Engine) append(w *Waiter) {
 	if len(g.readers) == 0 {
 		if w != nil {
 			close(w.done)
+		}
+		if g.retain > 0 {
+			g.rest()
 		}
 		return
 	}

@@ -119,6 +119,21 @@ func (g *Engine) checkChunks() error {
 		delete(claims, c)
 		last = c
 	}
+	if g.clean > g.kept() {
+		return fmt.Errorf("clean before %d, and retained from %d", g.clean, g.kept())
+	}
+	if from := g.kept(); from < g.end { // all of it must be there
+		if g.head == nil || g.head.base > from {
+			return fmt.Errorf("retained from %d, and the log begins behind", from)
+		}
+		for c := g.head; c != nil; c = c.next {
+			for p := max(from, c.base); p < min(g.end, c.base+uint64(c.n)); p++ {
+				if c.slots == nil || contextOf(g.slot(c, p)) == nil {
+					return fmt.Errorf("position %d is retained, and empty", p)
+				}
+			}
+		}
+	}
 	if last != g.tail {
 		return fmt.Errorf("the tail is not the last chunk")
 	}

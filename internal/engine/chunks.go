@@ -124,9 +124,10 @@ func (g *Engine) follow(r *Reader) {
 	}
 }
 
-// reclaim takes the chunks off the head that no cursor is in.
+// reclaim takes the chunks off the head that no cursor is in, and nothing
+// retained.
 func (g *Engine) reclaim() {
-	for g.head != nil && g.head.cursors == 0 && (g.head != g.tail || len(g.readers) == 0) {
+	for g.head != nil && g.head.cursors == 0 && (g.head != g.tail || len(g.readers) == 0) && (g.retain == 0 || g.head.base+uint64(g.head.n) <= g.kept()) {
 		c := g.head
 		g.head = c.next
 		c.next = nil
@@ -168,10 +169,10 @@ func (g *Engine) poolOf(n int) *sync.Pool {
 	return &g.bigPool
 }
 
-// sweep clears what is finished but for what is claimed, although the head
-// cannot leave: a stuck listener with MaxLag keeps it.
+// sweep clears what is finished but for what is claimed and what is retained,
+// although the head cannot leave: a stuck listener with MaxLag keeps it, or Retain.
 func (g *Engine) sweep() {
-	low := g.end
+	low := g.kept()
 	for _, r := range g.readers {
 		low = min(low, r.next)
 	}
@@ -230,7 +231,7 @@ func (g *Engine) rest() {
 	}
 	c := g.tail
 	if g.claims > 0 {
-		if len(g.bounded) > 0 && c != nil && g.end-g.clean > uint64(c.n)/2 {
+		if len(g.bounded) > 0 && c != nil && g.kept()-g.clean > uint64(c.n)/2 {
 			for _, r := range g.bounded {
 				g.trim(r)
 			}
@@ -240,6 +241,10 @@ func (g *Engine) rest() {
 		return
 	}
 	if c == nil || c.slots == nil {
+		return
+	}
+	if g.retain > 0 {
+		g.sweep()
 		return
 	}
 	if g.clean < g.end {

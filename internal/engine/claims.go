@@ -39,9 +39,12 @@ func (g *Engine) claim(r *Reader, cl *claim) {
 				cl.to = p
 			}
 		}
+		if cl.from < r.since {
+			cl.to = min(cl.to, r.since)
+		}
 	}
 	if g.waits > 0 {
-		if cl.wait = r.at.due(cl.from).wait; cl.wait != nil {
+		if cl.wait = r.waiter(r.at, cl.from); cl.wait != nil {
 			cl.to = cl.from + 1
 		}
 	}
@@ -167,7 +170,7 @@ func (g *Engine) drop(r *Reader, c *chunk, from, to uint64) {
 			for p-c.base >= uint64(c.n) {
 				c = c.next
 			}
-			if c.due(p).wait != nil {
+			if r.waiter(c, p) != nil {
 				g.answer(c, p, r.l.Lost())
 			}
 			if g.capacity > 0 {

@@ -20,6 +20,7 @@ type Config struct {
 	ID        uint64        // of the signal: marks the goroutines that run its listeners
 	Capacity  int           // or 0
 	Block     bool          // at capacity, emissions wait
+	Retain    int           // or 0
 	SlowAfter time.Duration // or 0
 	Watched   *atomic.Bool  // somebody observes or taps emissions
 }
@@ -59,6 +60,7 @@ type Engine struct {
 
 	head     *chunk    // oldest chunk that is needed
 	clean    uint64    // positions before hold no payload but that of claims
+	retain   uint64    // Retain: so many of the last emissions stay in the log; 0 once closed
 	pool     sync.Pool // chunks
 	bigPool  sync.Pool // big ones
 	leaving  []*Reader // of removed listeners with a call in flight
@@ -96,7 +98,7 @@ func New(shards, maxWorkers int, c Config) []*Engine {
 		g := &Engine{
 			watched: c.Watched, sig: c.Signal, ops: ops, id: c.ID, size: ops.slot.Size(),
 			capacity: c.Capacity, block: c.Block, slowAfter: c.SlowAfter,
-			budget: b, procs: runtime.GOMAXPROCS(0), gated: c.Capacity > 0,
+			budget: b, procs: runtime.GOMAXPROCS(0), gated: c.Capacity > 0, retain: uint64(c.Retain),
 		}
 		g.loops.init()
 		gs[i] = g
@@ -253,6 +255,9 @@ func (g *Engine) Close() {
 		}
 		g.ending(r)
 	}
+	g.retain = 0 // nobody will come
+	g.reclaim()
+	g.rest()
 }
 
 // Closed reports whether it refuses for good.

@@ -106,7 +106,7 @@ func (l *Loop) body() {
 			outcome = r.l.Lost()
 		}
 	}()
-	_, err := call.Make(contextOf(slot), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+	_, err := call.Make(r.contextOf(slot, from), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
 		return l.run(ctx, h, filter)
 	}, func() listen.Runner { return l.run }, r.gone)
 	if l.panicked != nil {
@@ -119,7 +119,7 @@ func (l *Loop) body() {
 	case err != nil: // of a filter, or an Around
 		l.at = from + 1
 		outcome = r.l.Named(err)
-		r.l.Failed(contextOf(slot), g.ops.Box(slot), err)
+		r.l.Failed(r.contextOf(slot, from), g.ops.Box(slot), err)
 	case call.Called:
 	case r.gone():
 		l.over = true // dropped, while its filter or an observer ran

@@ -34,6 +34,7 @@ type Reader struct {
 	claims  []claim          // under way
 	first   [1]claim         // where claims begins
 	done    uint64           // everything before is finished
+	since   uint64           // the end of the log when it was attached: what comes before is replayed; read only then
 	place   ring             // in a list of its lane
 	lane    *lane
 	run     uint64 // calls that have come to an end
@@ -47,6 +48,7 @@ type Reader struct {
 	maxLag     int           // MaxLag, or 0
 	keepLatest bool          // its policy
 	hidden     bool          // a tap: not counted
+	fromNow    bool          // nothing is replayed
 	pull       chan struct{} // Events: wakes the consumer, which claims for itself; or nil
 
 	// The rest is under Engine.mu.
@@ -68,6 +70,7 @@ type ReaderConfig struct {
 	MaxLag      int // or 0
 	KeepLatest  bool
 	Hidden      bool          // a tap: not counted
+	FromNow     bool          // what the engine retains is not for it
 	Pull        chan struct{} // of a Loop, or nil
 }
 
@@ -75,7 +78,7 @@ type ReaderConfig struct {
 func (g *Engine) NewReader(c ReaderConfig) *Reader {
 	return &Reader{
 		l: c.Member.Of, m: c.Member, h: c.Handler, g: g,
-		conc: max(c.Concurrency, 1), maxLag: c.MaxLag, keepLatest: c.KeepLatest, hidden: c.Hidden, pull: c.Pull,
+		conc: max(c.Concurrency, 1), maxLag: c.MaxLag, keepLatest: c.KeepLatest, hidden: c.Hidden, fromNow: c.FromNow, pull: c.Pull,
 	}
 }
 
@@ -96,15 +99,15 @@ func (r *Reader) underway(cl *claim) uint64 {
 	return cl.from
 }
 
-// Attach puts a reader at the end of the log, and reports that. On a closed one
-// it does nothing.
-func (r *Reader) Attach(priority int) bool {
+// Attach puts a reader at the end of the log, or where it begins to be retained,
+// and reports that. On a closed one it does nothing. tell is as of Detach.
+func (r *Reader) Attach(priority int) (attached bool, tell Tell) {
 	g := r.g
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	defer func() { tell = g.unlockUntold() }()
 	if g.closed {
 		r.h = nil // never called
-		return false
+		return false, nil
 	}
 	r.attached = true
 	if r.conc == 1 {
@@ -115,8 +118,12 @@ func (r *Reader) Attach(priority int) bool {
 	if r.conc > 1 && len(r.h.Filters) > 0 {
 		r.turn = sync.NewCond(&g.mu)
 	}
-	r.next, r.done = g.end, g.end
-	if r.at = g.tail; r.at != nil {
+	r.next, r.since, r.at = g.end, g.end, g.tail
+	if !r.fromNow && !r.hidden {
+		g.rewind(r)
+	}
+	r.done = r.next
+	if r.at != nil {
 		r.at.cursors++
 	}
 	r.index = len(g.readers)
@@ -126,8 +133,11 @@ func (r *Reader) Attach(priority int) bool {
 		g.bounded = append(g.bounded, r)
 	}
 	g.join(r, priority)
+	if r.maxLag > 0 {
+		g.trim(r)
+	}
 	g.enlist(r)
-	return true
+	return true, nil
 }
 
 // Detach takes a reader off the log: no further call of it starts, and what is

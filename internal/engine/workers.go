@@ -94,7 +94,7 @@ func (w *Worker) serve() bool {
 	for r := g.next(); r != nil; r = g.next() {
 		g.claim(r, &w.cl)
 		w.r, w.at, w.calls, w.err = r, w.cl.from, 0, nil
-		w.bare, w.begun = r.bare && !g.observed, false
+		w.bare, w.begun = r.bare && !g.observed && w.cl.from >= r.since, false
 		if r.conc > 1 {
 			g.enlist(r) // for other workers
 		}
@@ -232,7 +232,7 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 			w.calls++
 		}
 	}()
-	_, err := call.Make(contextOf(slot), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+	_, err := call.Make(r.contextOf(slot, w.at), func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
 		if r.turn != nil && !filter {
 			g.started(r, w.cl.from)
 		}
@@ -280,7 +280,7 @@ func (w *Worker) failed(slot unsafe.Pointer, err error) {
 		return
 	}
 	w.err = err
-	w.r.l.Failed(contextOf(slot), w.g.ops.Box(slot), err)
+	w.r.l.Failed(w.r.contextOf(slot, w.at), w.g.ops.Box(slot), err)
 	w.err = nil
 	if w.cl.wait != nil {
 		w.err = w.r.l.Named(err)
@@ -315,7 +315,7 @@ func (w *Worker) rescue() {
 		go next.start()
 	}()
 	if w.err == nil {
-		r.l.Failed(contextOf(slot), g.ops.Box(slot), err)
+		r.l.Failed(r.contextOf(slot, w.at), g.ops.Box(slot), err)
 	}
 }
 
