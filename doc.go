@@ -50,6 +50,12 @@
 //   - SyncSignal: the listeners that were registered when Emit began.
 //   - AsyncSignal: the listeners that were registered when it was accepted. If
 //     there were none it is accepted and not stored.
+//   - [Retain](n): a new listener first gets the last n accepted emissions, or as
+//     many as there were, in order, without a gap or a repetition before what
+//     follows. They are its work like any other, for Drain, Capacity and MaxLag,
+//     and Once takes the oldest; EmitWait does not wait for them, and it gets the
+//     values of their contexts only. A listener with [FromNow], and a Tap, gets
+//     none, and a closed signal has none.
 //
 // # Order
 //
@@ -203,7 +209,8 @@
 //     with) of finished payloads; none when idle, when a garbage collection frees
 //     the empty chunk too. A removed closure is not kept, nor a signal by a
 //     context of Until that outlives it. A stuck listener with MaxLag holds n emissions, the one it is stuck
-//     in, and one chunk. A burst does not keep its peak.
+//     in, and one chunk. A burst does not keep its peak. With Retain the last n
+//     payloads stay until Close, whether or not there are listeners.
 //   - AsyncSignal: no goroutine and no timer while idle, but for one of SlowAfter
 //     for that long behind the last emission; at most one goroutine per
 //     listener with work (n with Concurrency(n)), and one spare that has not
@@ -235,8 +242,8 @@
 //
 // One registration on a [ShardedSignal] is one listener (one key, counted once)
 // that may run on several shards at once. The same key goes to the same shard
-// and keeps its order; round robin promises none. Capacity and MaxLag count per
-// shard, MaxWorkers and Once for all shards together.
+// and keeps its order; round robin promises none. Capacity, MaxLag and Retain
+// count per shard, MaxWorkers and Once for all shards together.
 //
 // # Buses and scopes
 //

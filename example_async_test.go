@@ -397,3 +397,39 @@ func ExampleCancellable() {
 	// <nil>
 	// true
 }
+
+// A listener that comes late begins with the last value.
+func ExampleRetain() {
+	ctx := context.Background()
+	// region retain
+	limits := signals.New[int](signals.Name("limits"), signals.Retain(1))
+	limits.Emit(ctx, 100)
+	limits.Emit(ctx, 250) // nobody is there yet
+
+	limits.Subscribe(func(_ context.Context, limit int) error {
+		fmt.Println("limit:", limit)
+		return nil
+	}, signals.Key("api"))
+	limits.Emit(ctx, 300)
+	_ = limits.Close(ctx)
+	// endregion
+
+	// Output:
+	// limit: 250
+	// limit: 300
+}
+
+// A listener that counts what happens from now on wants nothing of before.
+func ExampleFromNow() {
+	ctx := context.Background()
+	logins := signals.New[string](signals.Retain(10))
+	logins.Emit(ctx, "ann")
+	logins.Subscribe(func(_ context.Context, who string) error {
+		fmt.Println("welcome,", who)
+		return nil
+	}, signals.FromNow())
+	logins.Emit(ctx, "bob")
+	_ = logins.Close(ctx)
+	// Output:
+	// welcome, bob
+}

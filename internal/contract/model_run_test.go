@@ -185,11 +185,15 @@ func runProgram(code []byte) (err error) {
 		p.m.capacity, p.m.reject = n, true
 		opts = append(opts, signals.Capacity(n, signals.Reject))
 	}
+	if code[1]&1 != 0 {
+		p.m.retain = 1 + int(code[1]>>1&31)
+		opts = append(opts, signals.Retain(p.m.retain))
+	}
 	if p.observed {
 		opts = append(opts, signals.Observe(signals.Observer{Drop: p.drop}))
 	}
 	p.s = signals.New[wide](opts...)
-	p.trace = append(p.trace, fmt.Sprintf("Capacity %d, Reject %v, observed %v, steps %v", p.m.capacity, p.m.reject, p.observed, p.steps))
+	p.trace = append(p.trace, fmt.Sprintf("Capacity %d, Retain %d, Reject %v, observed %v, steps %v", p.m.capacity, p.m.retain, p.m.reject, p.observed, p.steps))
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%w\nafter:\n  %s", err, strings.Join(p.trace, "\n  "))

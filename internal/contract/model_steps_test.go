@@ -135,7 +135,8 @@ func (p *program) byModel(l *modelListener) *heldListener {
 func (p *program) add(a, b int) {
 	l := &modelListener{
 		id: len(p.listeners), key: fmt.Sprint("k", a%6), priority: a/6%3 - 1, conc: 1,
-		filter: a&64 != 0, once: b&1 != 0 && a&128 != 0, events: b&64 != 0, steps: p.steps, open: !p.steps,
+		fromNow: p.m.retain > 0 && b%5 == 0,
+		filter:  a&64 != 0, once: b&1 != 0 && a&128 != 0, events: b&64 != 0, steps: p.steps, open: !p.steps,
 	}
 	if !l.events && !l.once && b&48 == 48 {
 		l.conc = 2
@@ -157,6 +158,9 @@ func (p *program) add(a, b int) {
 	}
 	if l.filter {
 		opts = append(opts, signals.Filter(h.pass))
+	}
+	if l.fromNow {
+		opts = append(opts, signals.FromNow())
 	}
 	if l.once {
 		opts = append(opts, signals.Once())

@@ -10,22 +10,34 @@ import (
 //  1. An emission is refused if the signal is closed, or full with Reject. If it
 //     is full with Block it queues, unless it comes from inside a listener. Full
 //     is: there are listeners, and Capacity emissions pending or one in the queue.
+//
 //  2. An accepted emission joins the line of every listener. A listener with MaxLag
 //     and a line that is too long drops its oldest, or all but its newest.
+//
 //  3. A listener takes the head of its line when fewer than Concurrency calls of it
 //     are in flight. Its Filter is part of the call. Once removes it before the call.
+//
 //  4. A removed listener drops its line; a call in flight goes on.
+//
 //  5. An emission is pending until all who got it are through, by call or by drop.
 //     When one no longer is, the queue moves up. Without listeners nothing pends.
+//
 //  6. An error, panic or Goexit is a failure, and changes nothing else. A refused
 //     Emit is a failure too. A veto is none, but EmitWait gets it; SkipRest is as nil.
+//
 //  7. Drain ends when what was pending then no longer is, EmitWait when its emission
 //     is not, Close turns the queue away and then drains; each with its ctx before.
+//
+//  8. With Retain a new listener first gets the last n accepted emissions in its line,
+//     one by one. They pend again, and an open Drain waits for those before it; an
+//     EmitWait does not wait for it. After Close nothing is retained.
 //
 // Each begins in a state in which nobody can move without the program. A
 // program whose outcome depends on who moves first then is not generated.
 type model struct {
 	capacity int
+	retain   int
+	kept     []*modelEmission
 	reject   bool
 	closed   bool
 	list     []*modelListener // in calling order
@@ -51,6 +63,8 @@ type modelListener struct {
 	events   bool // a range over Events
 	steps    bool // filters are held, too
 	open     bool // calls are not held
+	fromNow  bool
+	replayed map[*modelEmission]bool
 
 	listed   bool
 	attached bool // not registered on a closed signal
@@ -72,7 +86,9 @@ type modelCall struct {
 type modelEmission struct {
 	payload int
 	op      *modelOp
+	at      int // accepted before
 	left    int // listeners that are not through
+	asked   int // those of them that an EmitWait waits for
 	errs    []string
 }
 
@@ -82,6 +98,7 @@ type modelOp struct {
 	e      *modelEmission   // emissions
 	until  []*modelEmission // Drain and Close: those that must be finished
 	quiet  *modelListener   // Subscription.Wait
+	at     int              // accepted before
 	done   bool
 	result string
 }
@@ -138,11 +155,17 @@ func (m *model) refuse(e *modelEmission, why string) {
 }
 
 func (m *model) accept(e *modelEmission) {
+	e.at = m.accepted
 	m.accepted++
 	if e.op.kind != opEmitWait {
 		e.op.done = true
 	}
+	if m.retain > 0 {
+		m.kept = append(m.kept, e)
+		m.kept = m.kept[max(0, len(m.kept)-m.retain):]
+	}
 	e.left = m.attached()
+	e.asked = e.left
 	m.pending = append(m.pending, e)
 	m.finished(e)
 	for _, l := range m.list {
@@ -151,14 +174,39 @@ func (m *model) accept(e *modelEmission) {
 		}
 	}
 	for _, l := range m.list {
-		if l.maxLag == 0 || len(l.line) <= l.maxLag {
-			continue
+		m.trim(l)
+	}
+}
+
+// trim is MaxLag.
+func (m *model) trim(l *modelListener) {
+	if l.maxLag == 0 || len(l.line) <= l.maxLag {
+		return
+	}
+	n := 1
+	if l.keep {
+		n = len(l.line) - 1
+	}
+	m.drop(l, n)
+}
+
+// replay gives a new listener what is retained.
+func (m *model) replay(l *modelListener) {
+	l.replayed = make(map[*modelEmission]bool)
+	for _, e := range m.kept {
+		l.replayed[e] = true
+		if e.left++; e.left == 1 {
+			m.pending = append(m.pending, e)
 		}
-		n := 1
-		if l.keep {
-			n = len(l.line) - 1
+		for _, op := range m.waits {
+			if !op.done && op.kind == opDrain && e.at < op.at {
+				op.until = append(op.until, e)
+			}
 		}
-		m.drop(l, n)
+	}
+	for _, e := range m.kept {
+		l.line = append(l.line, e)
+		m.trim(l)
 	}
 }
 
@@ -175,18 +223,23 @@ func (m *model) drop(l *modelListener, n int) {
 
 // through notes that l is through with e.
 func (m *model) through(l *modelListener, e *modelEmission, err string) {
-	if err != "" {
-		e.errs = append(e.errs, l.key+" "+err)
-	}
 	e.left--
+	if !l.replayed[e] {
+		e.asked--
+		if err != "" {
+			e.errs = append(e.errs, l.key+" "+err)
+		}
+	}
 	m.finished(e)
 }
 
 func (m *model) finished(e *modelEmission) {
-	if e.left > 0 {
+	if e.left == 0 {
+		m.pending = slices.DeleteFunc(m.pending, func(p *modelEmission) bool { return p == e })
+	}
+	if e.asked > 0 {
 		return
 	}
-	m.pending = slices.DeleteFunc(m.pending, func(p *modelEmission) bool { return p == e })
 	if op := e.op; !op.done {
 		slices.Sort(e.errs)
 		op.done, op.result = true, fmt.Sprint(e.errs)
@@ -352,6 +405,10 @@ func (m *model) add(l *modelListener) bool {
 		at++
 	}
 	m.list = slices.Insert(m.list, at, l)
+	if l.attached && !l.fromNow {
+		m.replay(l)
+		m.settle()
+	}
 	return true
 }
 
@@ -382,7 +439,7 @@ func (m *model) remove(l *modelListener) {
 
 // close refuses from now on.
 func (m *model) close() {
-	m.closed = true
+	m.closed, m.kept = true, nil
 	for _, e := range m.line {
 		m.refuse(e, "closed")
 	}
@@ -392,7 +449,7 @@ func (m *model) close() {
 // wait is a Drain, Close or Wait that begins now.
 func (m *model) wait(op *modelOp) {
 	if op.kind != opWait {
-		op.until = slices.Clone(m.pending)
+		op.until, op.at = slices.Clone(m.pending), m.accepted
 	}
 	m.waits = append(m.waits, op)
 	m.settle()

@@ -22,7 +22,9 @@
 // that is stuck holds its own payload, and not what came after it. So the log
 // holds what is unfinished and at most one chunk of what is finished; when all
 // readers are idle, the finished payloads of the tail are cleared too, and a
-// garbage collection then frees the memory of the tail itself.
+// garbage collection then frees the memory of the tail itself. With Retain the last
+// n positions are in the log whether or not anybody needs them, and the cursor of
+// a new reader begins there.
 //
 // # The one word without a lock
 //
