@@ -256,6 +256,7 @@ type listenerConfig struct {
 	scope       *Scope
 	concurrency int
 	cancellable bool
+	maxBatch    int
 	maxLag      int
 	lagPolicy   LagPolicy
 	asyncOnly   string
