@@ -32,14 +32,6 @@ func (r *release) compareAPI(v version, last, tree string, mods map[string]modFi
 		return err
 	}
 
-	// At the tag the modules require each other at a version that need not be
-	// published yet: the last release may have been prepared only.
-	for dir, mod := range oldMods {
-		if err := run(before, "go", "work", "edit", "-replace="+mod.Module.Path+"@"+last+"=./"+dir); err != nil {
-			return err
-		}
-	}
-
 	exports, err := os.MkdirTemp("", "api")
 	if err != nil {
 		return err

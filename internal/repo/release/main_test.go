@@ -119,6 +119,21 @@ func TestReleaseIsTaggedBesideTheBranch(t *testing.T) {
 	}
 }
 
+// Nobody serves a version that is only prepared, and it has to build all the same.
+func TestReleaseLoadsBeforeItIsPublished(t *testing.T) {
+	dir := repository(t)
+	t.Setenv("GOPROXY", "off")
+	if _, err := prepare(dir, "v0.1.0"); err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "checkout", "-q", "v0.1.0")
+	for _, args := range [][]string{{"list", "-m", "all"}, {"build", "work"}} {
+		if err := run(dir, "go", args...); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWhatCannotBeReleasedIsRefusedAndNothingChanges(t *testing.T) {
 	for _, test := range []struct {
 		name, version, want string
