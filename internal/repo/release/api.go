@@ -82,8 +82,8 @@ func (r *release) compareAPI(v version, last, tree string, mods map[string]modFi
 
 // isLibrary reports whether a module has a package that others can import.
 func isLibrary(top, dir string) (bool, error) {
-	// bench is not in the workspace, and its packages are commands.
-	packages, err := output(filepath.Join(top, dir), "go", "list", "-e", "-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	// Of a module outside the workspace, which is bench, go list knows no names.
+	packages, err := output(filepath.Join(top, dir), "go", "list", "-e", "-f", `{{if and .Name (ne .Name "main")}}{{.ImportPath}}{{end}}`, "./...")
 	if err != nil {
 		return false, err
 	}
