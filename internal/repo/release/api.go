@@ -32,14 +32,6 @@ func (r *release) compareAPI(v version, last, tree string, mods map[string]modFi
 		return err
 	}
 
-	// At the tag the modules require each other at a version that need not be
-	// published yet: the last release may have been prepared only.
-	for dir, mod := range oldMods {
-		if err := run(before, "go", "work", "edit", "-replace="+mod.Module.Path+"@"+last+"=./"+dir); err != nil {
-			return err
-		}
-	}
-
 	exports, err := os.MkdirTemp("", "api")
 	if err != nil {
 		return err
@@ -90,8 +82,8 @@ func (r *release) compareAPI(v version, last, tree string, mods map[string]modFi
 
 // isLibrary reports whether a module has a package that others can import.
 func isLibrary(top, dir string) (bool, error) {
-	// bench is not in the workspace, and its packages are commands.
-	packages, err := output(filepath.Join(top, dir), "go", "list", "-e", "-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	// Of a module outside the workspace, which is bench, go list knows no names.
+	packages, err := output(filepath.Join(top, dir), "go", "list", "-e", "-f", `{{if and .Name (ne .Name "main")}}{{.ImportPath}}{{end}}`, "./...")
 	if err != nil {
 		return false, err
 	}

@@ -46,6 +46,8 @@ func repository(t *testing.T) string {
 		"a.go":         "package a\n\nfunc A() {}\n",
 		"go.work":      "go 1.26.0\n\nuse (\n\t.\n\t./b\n)\n",
 		"b/go.mod":     "module example.com/a/b\n\ngo 1.26.0\n\nrequire example.com/a v0.0.0\n\nreplace example.com/a => ../\n",
+		"c/go.mod":     "module example.com/a/c\n\ngo 1.26.0\n", // outside the workspace, as bench
+		"c/c.go":       "package c\n",
 		"b/b.go":       "package b\n\nimport \"example.com/a\"\n\nfunc B() { a.A() }\n",
 	} {
 		write(t, dir, file, text)
@@ -97,7 +99,7 @@ func TestReleaseIsTaggedBesideTheBranch(t *testing.T) {
 	if !strings.Contains(out, "no API to compare with") {
 		t.Errorf("it says nothing of the API:\n%s", out)
 	}
-	if got := git(t, dir, "tag", "--list"); got != "b/v0.1.0\nv0.1.0" {
+	if got := git(t, dir, "tag", "--list"); got != "b/v0.1.0\nc/v0.1.0\nv0.1.0" {
 		t.Errorf("tags are %s", got)
 	}
 	if got := git(t, dir, "show", "b/v0.1.0:b/go.mod"); strings.Contains(got, "replace") || !strings.Contains(got, "require example.com/a v0.1.0") {
@@ -116,6 +118,21 @@ func TestReleaseIsTaggedBesideTheBranch(t *testing.T) {
 	}
 	if got := git(t, dir, "worktree", "list"); strings.Contains(got, "\n") {
 		t.Errorf("worktrees are left:\n%s", got)
+	}
+}
+
+// Nobody serves a version that is only prepared, and it has to build all the same.
+func TestReleaseLoadsBeforeItIsPublished(t *testing.T) {
+	dir := repository(t)
+	t.Setenv("GOPROXY", "off")
+	if _, err := prepare(dir, "v0.1.0"); err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "checkout", "-q", "v0.1.0")
+	for _, args := range [][]string{{"list", "-m", "all"}, {"build", "work"}} {
+		if err := run(dir, "go", args...); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -202,10 +202,16 @@ func modules(top string) (map[string]modFile, error) {
 // require makes the modules require each other at the version, and drops the
 // replaces by which they found each other. A replace of another module would
 // have no effect on users, who would build something else: an error.
+//
+// The workspace then replaces that one version by the directories, since nobody
+// serves it before it is published, and loading all modules asks for it.
 func require(tree string, mods map[string]modFile, version string) error {
 	core := mods["."].Module.Path
 	own := func(module string) bool { return module == core || strings.HasPrefix(module, core+"/") }
 	for dir, mod := range mods {
+		if err := run(tree, "go", "work", "edit", "-replace="+mod.Module.Path+"@"+version+"=./"+dir); err != nil {
+			return err
+		}
 		args := []string{"mod", "edit"}
 		for _, r := range mod.Require {
 			if own(r.Path) {
