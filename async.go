@@ -110,6 +110,17 @@ func (s *AsyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ..
 	return s.b.enrollAsync((*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
+// SubscribeBatch is Subscribe for a listener of batches, such as a bulk insert:
+// each call gets what waits, in order, at least one emission and at most MaxBatch
+// or a chunk of the log. No timer is involved: a batch is what came while the last
+// one was handled. The slice is valid during the call. ctx has the values of that of
+// the batch's first emission. A failure counts once; its Failure.Payload is a []T of
+// its own, and EmitWait of each emission in the batch returns it. Once and
+// Concurrency panic.
+func (s *AsyncSignal[T]) SubscribeBatch(fn func(context.Context, []T) error, opts ...ListenerOption) *Subscription {
+	return s.b.enrollBatch((*engine.Typed[T])(nil), unsafe.Pointer(&fn)).orPanic(opts)
+}
+
 // Stats returns what the signal has counted.
 func (s *AsyncSignal[T]) Stats() (stats SignalStats) {
 	s.b.stats(s.b.ready((*engine.Typed[T])(nil)), &stats)

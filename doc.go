@@ -238,6 +238,16 @@
 // iter.Pull nobody is inside it. The range ends on break, when ctx ends, on
 // removal, or after Close when it has delivered everything.
 //
+// # Batches
+//
+//   - [AsyncSignal.SubscribeBatch]: each call gets what waits, in order, at most
+//     [MaxBatch] or a chunk, without a timer. The slice is valid during the call.
+//     Only what passes its Filter is in it. The context has the values of that of
+//     the first emission in it, and no end.
+//   - A delivery is counted for each emission, a failure once, with a []T of its
+//     own; EmitWait of each emission in the batch returns it. Once and Concurrency
+//     panic, and MaxBatch elsewhere.
+//
 // # Sharded signals
 //
 // One registration on a [ShardedSignal] is one listener (one key, counted once)

@@ -433,3 +433,33 @@ func ExampleFromNow() {
 	// Output:
 	// welcome, bob
 }
+
+// A listener of batches gets what came while it handled the last one.
+func ExampleAsyncSignal_SubscribeBatch() {
+	ctx := context.Background()
+	// region batch
+	rows := signals.New[int]()
+	began, goOn := make(chan struct{}), make(chan struct{})
+	rows.SubscribeBatch(func(_ context.Context, batch []int) error {
+		fmt.Println("insert", batch)
+		if batch[0] == 1 {
+			close(began)
+			<-goOn // a slow insert
+		}
+		return nil
+	}, signals.MaxBatch(3))
+
+	rows.Emit(ctx, 1)
+	<-began
+	for row := 2; row <= 6; row++ {
+		rows.Emit(ctx, row)
+	}
+	close(goOn)
+	_ = rows.Close(ctx)
+	// endregion
+
+	// Output:
+	// insert [1]
+	// insert [2 3 4]
+	// insert [5 6]
+}

@@ -258,6 +258,7 @@ type listenerConfig struct {
 	concurrency int
 	cancellable bool
 	fromNow     bool
+	maxBatch    int
 	maxLag      int
 	lagPolicy   LagPolicy
 	asyncOnly   string

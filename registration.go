@@ -89,6 +89,8 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 		fn = h.Fails
 	case h.Step != nil:
 		fn = h.Step
+	case h.Batch != nil:
+		fn = h.Batch
 	default:
 		panic(fmt.Sprintf("signals: %s on %q: the listener is nil", r.call, st.Name()))
 	}
@@ -100,6 +102,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 		}
 		h.Filters = append(h.Filters, pass)
 	}
+	c.checkBatch(h)
 	c.check(r.call, st)
 	h.Until, h.Once = c.until, c.once
 	e := &entry{b: r.b, st: st, fn: entryPC(fn), scope: c.scope}
@@ -121,7 +124,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	for _, g := range r.engines {
 		e.readers = append(e.readers, g.NewReader(engine.ReaderConfig{
 			Member: &e.Member, Handler: h, Concurrency: c.concurrency,
-			MaxLag: c.maxLag, KeepLatest: c.lagPolicy == KeepLatest, FromNow: c.fromNow, Pull: r.pull,
+			MaxLag: c.maxLag, KeepLatest: c.lagPolicy == KeepLatest, FromNow: c.fromNow, Pull: r.pull, MaxBatch: c.maxBatch,
 		}))
 	}
 	return e, c

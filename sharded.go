@@ -123,6 +123,12 @@ func (s *ShardedSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts 
 	return s.b.enrollAsync((*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
+// SubscribeBatch is Subscribe for a listener of batches, as
+// AsyncSignal.SubscribeBatch is; a batch is of one shard.
+func (s *ShardedSignal[T]) SubscribeBatch(fn func(context.Context, []T) error, opts ...ListenerOption) *Subscription {
+	return s.b.enrollBatch((*engine.Typed[T])(nil), unsafe.Pointer(&fn)).orPanic(opts)
+}
+
 // Stats returns what the signal has counted.
 func (s *ShardedSignal[T]) Stats() (stats SignalStats) {
 	s.b.stats(s.b.ready((*engine.Typed[T])(nil)), &stats)

@@ -10,31 +10,34 @@ import (
 type claim struct {
 	c        *chunk
 	from, to uint64
-	wait     *Waiter       // an EmitWait, whose emission is a claim of its own, or nil
+	wait     *Waiter       // an EmitWait, whose emission is a claim of its own but in batches, or nil
 	begun    time.Duration // SlowAfter, or an observer that is told: when it began
 	said     bool          // SlowAfter: it has been warned of
 	started  bool          // with Concurrency and a Filter: its call has
 }
 
 // claim puts the next positions of r, which has some, into cl. Those whose end must be
-// known exactly take one at a time; a batch ends before every barrier, so that
+// known exactly take one at a time; a longer claim ends before every barrier, so that
 // Drain never waits for what came after it, and an emission of EmitWait is a
-// claim of its own.
+// claim of its own, unless the listener takes batches, for which each is answered.
 func (g *Engine) claim(r *Reader, cl *claim) {
 	if r.maxLag > 0 {
 		g.trim(r)
 	}
 	g.follow(r)
 	*cl = claim{c: r.at, from: r.next, to: r.next + 1}
-	if r.batches {
+	if r.batches || r.batch != nil {
 		cl.to = min(g.end, r.at.base+uint64(r.at.n))
+		if r.batch != nil {
+			cl.to = min(cl.to, cl.from+r.batch.max)
+		}
 		for _, b := range g.barriers {
 			if b.pos > cl.from {
 				cl.to = min(cl.to, b.pos)
 				break
 			}
 		}
-		for p := cl.from + 1; g.waits > 0 && p < cl.to; p++ {
+		for p := cl.from + 1; r.batches && g.waits > 0 && p < cl.to; p++ {
 			if r.at.due(p).wait != nil {
 				cl.to = p
 			}
@@ -43,7 +46,7 @@ func (g *Engine) claim(r *Reader, cl *claim) {
 			cl.to = min(cl.to, r.since)
 		}
 	}
-	if g.waits > 0 {
+	if g.waits > 0 && r.batch == nil {
 		if cl.wait = r.waiter(r.at, cl.from); cl.wait != nil {
 			cl.to = cl.from + 1
 		}
@@ -65,8 +68,9 @@ func (g *Engine) claim(r *Reader, cl *claim) {
 
 // finish ends a claim. Positions before at have been run, with that many
 // calls; those from at on have not, because the listener was removed. outcome
-// is for an EmitWait, whose emission is always a claim of its own: it is told
-// here, so that when it returns nothing of the emission is left to be done.
+// is for an EmitWait, whose emission is a claim of its own; a batch knows what it
+// has for each. They are told here, so that when they return nothing of the emission
+// is left to be done.
 func (g *Engine) finish(r *Reader, from, at, calls uint64, outcome error) {
 	i := r.claimed(from)
 	cl := r.claims[i]
@@ -84,7 +88,9 @@ func (g *Engine) finish(r *Reader, from, at, calls uint64, outcome error) {
 	if !r.hidden {
 		g.run += calls
 	}
-	if at > from && cl.wait != nil {
+	if r.batch != nil && g.waits > 0 {
+		g.answerBatch(r, &cl, min(at, cl.to))
+	} else if at > from && cl.wait != nil {
 		g.answer(cl.c, from, outcome)
 	}
 	if g.capacity > 0 {

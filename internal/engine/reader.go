@@ -25,7 +25,8 @@ type Reader struct {
 	state atomic.Uint64 // see the package comment; with Concurrency only the lowest bits count
 
 	bare    bool             // read only, as is timing: the handler needs no more than a bare call
-	batches bool             // read only: a claim may have many positions
+	batches bool             // read only: a claim may have many positions, called one by one
+	batch   *batch           // read only: it may, in one call; or nil
 	h       *listen.Handler  // read by workers with a claim; set to nil when removed and no claim is left
 	timing  *tally.Histogram // if durations are sampled
 	conc    int              // read only: Concurrency
@@ -72,14 +73,22 @@ type ReaderConfig struct {
 	Hidden      bool          // a tap: not counted
 	FromNow     bool          // what the engine retains is not for it
 	Pull        chan struct{} // of a Loop, or nil
+	MaxBatch    int           // of a listener of batches; 0: a chunk
 }
 
 // NewReader makes a reader that is not attached yet.
 func (g *Engine) NewReader(c ReaderConfig) *Reader {
-	return &Reader{
+	r := &Reader{
 		l: c.Member.Of, m: c.Member, h: c.Handler, g: g,
 		conc: max(c.Concurrency, 1), maxLag: c.MaxLag, keepLatest: c.KeepLatest, hidden: c.Hidden, fromNow: c.FromNow, pull: c.Pull,
 	}
+	if c.Handler.Batch != nil {
+		r.batch = &batch{max: uint64(c.MaxBatch)}
+		if c.MaxBatch == 0 {
+			r.batch.max = maxSlots
+		}
+	}
+	return r
 }
 
 // begin begins the next call of the claim under way, unless it reports that
@@ -90,7 +99,7 @@ func (r *Reader) gone() bool { return r.state.Load()&gone != 0 }
 
 // underway returns the position of a claim that is under way, or about to be.
 func (r *Reader) underway(cl *claim) uint64 {
-	if r.conc > 1 {
+	if r.conc > 1 || r.batch != nil {
 		return cl.from
 	}
 	if begun := r.state.Load() >> begunShift; begun > cl.from {
@@ -114,7 +123,7 @@ func (r *Reader) Attach(priority int) (attached bool, tell Tell) {
 		r.claims = r.first[:0] // with more it would move elsewhere, and what is here be kept
 	}
 	r.bare, r.timing = !r.h.Special(), r.m.Timing
-	r.batches = r.pull == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.Once
+	r.batches = r.pull == nil && r.batch == nil && r.conc == 1 && r.maxLag == 0 && g.capacity == 0 && g.slowAfter == 0 && !r.h.Once
 	if r.conc > 1 && len(r.h.Filters) > 0 {
 		r.turn = sync.NewCond(&g.mu)
 	}
@@ -238,7 +247,11 @@ func (g *Engine) unfinished() int {
 	for _, rs := range [2][]*Reader{g.readers, g.leaving} {
 		for _, r := range rs {
 			for i := range r.claims {
-				if p := r.underway(&r.claims[i]); p < low {
+				p, to := r.underway(&r.claims[i]), uint64(0)
+				if r.batch != nil {
+					to = r.claims[i].to
+				}
+				for to = max(to, p+1); p < min(to, low); p++ {
 					below[p] = struct{}{}
 				}
 			}
@@ -281,7 +294,11 @@ func (r *Reader) lag() int {
 	case r.follows():
 		return int(r.g.end - r.under())
 	}
-	return int(r.g.end-r.next) + len(r.claims)
+	n := int(r.g.end-r.next) + len(r.claims)
+	if r.batch != nil && len(r.claims) == 1 {
+		n += int(r.claims[0].to-r.claims[0].from) - 1
+	}
+	return n
 }
 
 // running returns how long the oldest call under way has run, as far as is

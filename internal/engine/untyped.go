@@ -33,9 +33,9 @@ func (t *payloadType) Copy(to, from unsafe.Pointer) {
 	reflect.NewAt(t.slot, to).Elem().Set(reflect.NewAt(t.slot, from).Elem())
 }
 
-// Box returns the payload in a slot.
+// Box returns the payload in a slot, as a copy.
 func (t *payloadType) Box(slot unsafe.Pointer) any {
-	return reflect.NewAt(t.of, unsafe.Add(slot, t.offset)).Elem().Interface()
+	return t.payload(slot).Interface()
 }
 
 // run is Call, which taps have as well.

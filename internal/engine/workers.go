@@ -163,6 +163,10 @@ func (g *Engine) lock() {
 // drain works off a claim: the run of calls, and after each call that failed
 // the failure handler.
 func (w *Worker) drain() {
+	if w.r.batch != nil {
+		w.runBatch()
+		return
+	}
 	g, c, timing := w.g, w.cl.c, w.r.timing
 	for w.at < w.cl.to {
 		w.gone, w.failure = false, nil
@@ -293,6 +297,10 @@ func (w *Worker) failed(slot unsafe.Pointer, err error) {
 // under way.
 func (w *Worker) rescue() {
 	if w.r == nil {
+		return
+	}
+	if w.r.batch != nil {
+		w.rescueBatch()
 		return
 	}
 	g, r := w.g, w.r

@@ -98,6 +98,7 @@ type Handler struct {
 	Plain unsafe.Pointer             // func(context.Context, T); one of Plain, Fails, Step and Boxed is set
 	Fails unsafe.Pointer             // func(context.Context, T) error
 	Step  unsafe.Pointer             // func(context.Context, T) (Undo, error)
+	Batch unsafe.Pointer             // func(context.Context, []T) error: instead of those
 	Boxed func(context.Context, any) // a tap: instead of those
 
 	Filters []unsafe.Pointer // func(T) bool
@@ -112,7 +113,7 @@ type Handler struct {
 
 // Sealed notes what the handler is, once all else is known, and returns it.
 func (h *Handler) Sealed() *Handler {
-	h.special = h.Step != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || h.Around != nil
+	h.special = h.Step != nil || h.Batch != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || h.Around != nil
 	return h
 }
 
