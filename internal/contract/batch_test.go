@@ -200,3 +200,27 @@ func TestBatchesHaveEachEmissionOnceUnderAllThatHappens(t *testing.T) {
 		}
 	}
 }
+
+func TestABatchHasTheValuesOfItsFirstEmissionAndNobodysEnd(t *testing.T) {
+	var value any
+	var ended error
+	s, _, release := heldBatch(t, func(ctx context.Context, _ []int) error {
+		value, ended = ctx.Value(trailKey{}), ctx.Err()
+		return nil
+	}, nil)
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), trailKey{}, "first"))
+	gaveUp := make(chan error, 1)
+	go func() { gaveUp <- s.EmitWait(ctx, 1) }()
+	for s.Pending() < 2 {
+		runtime.Gosched()
+	}
+	s.Emit(t.Context(), 2)
+	cancel()
+	if err := await(t, gaveUp, "EmitWait"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	release()
+	if err := s.Close(t.Context()); err != nil || value != "first" || ended != nil {
+		t.Errorf("%v; value %v, %v", err, value, ended)
+	}
+}

@@ -327,8 +327,8 @@ func (w *Worker) rescue() {
 	}
 }
 
-// giveBack ends a claim at position to: the rest of a batch is for the worker
-// that comes next. Only plain readers have batches, and their cursor stays in
+// giveBack ends a claim at position to: the rest of a long claim is for the worker
+// that comes next. Only plain readers come here with one, and their cursor stays in
 // the chunk of their claim until it is finished.
 func (g *Engine) giveBack(r *Reader, from, to uint64) {
 	if cl := &r.claims[r.claimed(from)]; to < cl.to {
