@@ -239,7 +239,7 @@ func (p *Publisher) verify(ctx context.Context, m *nats.Msg, ack *jetstream.PubA
 		return err
 	case got.Header.Get(jetstream.MsgIDHeader) != m.Header.Get(jetstream.MsgIDHeader):
 		return errNotStored
-	case got.Subject != m.Subject && s.CachedInfo().Config.SubjectTransform == nil:
+	case p.oneSubject && got.Subject != m.Subject && s.CachedInfo().Config.SubjectTransform == nil:
 		return fmt.Errorf("%w: the stream %q has %q on %q", errOtherSubject, ack.Stream, m.Header.Get(jetstream.MsgIDHeader), got.Subject)
 	}
 	return nil

@@ -59,8 +59,7 @@
 //     or stream allow) is a failure of the listener, reported as any other, and
 //     the next emission goes on.
 //   - A retry that the stream calls a duplicate is believed only if the stream has
-//     the message; else it is published under a new Nats-Msg-Id. If it has the id
-//     on another subject, that is a failure: two facts share an id.
+//     the message; else it is published under a new Nats-Msg-Id.
 //
 // # What a Relay publishes
 //
@@ -73,7 +72,8 @@
 //     ce-subject its Stream; Signals-Event is the rest, as JSON, which [RecordedOf]
 //     reads. content-type is that of the codec given, else JSON's if the data is
 //     JSON. traceparent and tracestate in its Meta are the trace context.
-//   - What no repetition can help is a dead letter of the store, at once.
+//   - What no repetition can help is a dead letter of the store, at once; so is an
+//     event whose id the stream has on another subject, where it would be lost.
 //
 // # What acknowledged is worth
 //

@@ -20,18 +20,19 @@ import (
 // Publisher joins a signal to a subject, until it is closed. Its methods may
 // be called from any goroutine.
 type Publisher struct {
-	c       *config
-	js      jetstream.JetStream
-	subject string
-	stream  string
-	batch   atomic.Int64          // the least number of messages that are worth an atomic batch
-	sub     *signals.Subscription // read only, once Publish has returned
-	status  chan nats.Status      // of the connection
-	ctx     context.Context       // ended when Close has given up, or is done
-	giveUp  context.CancelCauseFunc
-	watched chan struct{}                                   // closed when watch has returned
-	again   func()                                          // or nil; called after each reconnect; set before watch begins
-	before  func(ctx context.Context, subject string) error // or nil; called before each attempt, which it may refuse
+	c          *config
+	js         jetstream.JetStream
+	subject    string
+	stream     string
+	batch      atomic.Int64          // the least number of messages that are worth an atomic batch
+	sub        *signals.Subscription // read only, once Publish has returned
+	status     chan nats.Status      // of the connection
+	ctx        context.Context       // ended when Close has given up, or is done
+	giveUp     context.CancelCauseFunc
+	watched    chan struct{}                                   // closed when watch has returned
+	again      func()                                          // or nil; called after each reconnect; set before watch begins
+	oneSubject bool                                            // a duplicate on another subject is not the message
+	before     func(ctx context.Context, subject string) error // or nil; called before each attempt, which it may refuse
 
 	mu       sync.Mutex
 	wake     chan struct{} // closed and replaced when the connection is back

@@ -67,7 +67,7 @@ func Relay(ctx context.Context, js jetstream.JetStream, store *eventstore.Store,
 	}
 	r.p = newBridge(c, js, "relay "+key, "")
 	r.p.batch.Store(math.MaxInt64) // there is one message at a time
-	r.p.before = r.check
+	r.p.before, r.p.oneSubject = r.check, true
 	if err := r.probe(ctx, store, q); err != nil {
 		r.p.giveUp(ErrClosed)
 		return nil, fmt.Errorf("natsignals: Relay %q: %w", key, err)
