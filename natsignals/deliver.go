@@ -27,6 +27,10 @@ const (
 	maxBatchBytes = 4 << 20
 )
 
+// To drop the second of two messages with one id would be to lose it.
+var errOtherSubject = errors.New("a message with this id is on another subject of the stream, which therefore refuses it; " +
+	"make the ids differ, or give each subject a stream of its own")
+
 var errNotStored = errors.New("the stream calls it a duplicate and does not have it")
 
 // once publishes a message in one attempt.
@@ -50,10 +54,15 @@ func (p *Publisher) deliver(ctx context.Context, msgs []*nats.Msg) error {
 	defer p.leave()
 	ctx, cancel := p.lasting(ctx)
 	defer cancel()
+	return p.insist(ctx, msgs)
+}
+
+// insist is deliver that ends with ctx as well.
+func (p *Publisher) insist(ctx context.Context, msgs []*nats.Msg) error {
 	var lost []error
 	var refused time.Time // since when the server has called an id one in process
 	for failed := 0; len(msgs) > 0; {
-		if p.ctx.Err() != nil {
+		if p.ctx.Err() != nil || ctx.Err() != nil {
 			return errors.Join(append(lost, fmt.Errorf("natsignals: %d messages for %q were not acknowledged: %w", len(msgs), p.subject, ErrClosed))...)
 		}
 		wake := p.waker() // before the attempt: a reconnect during it counts
@@ -119,6 +128,11 @@ func (p *Publisher) attempt(ctx context.Context, msgs []*nats.Msg, oneByOne bool
 		// What is sent now would wait in the client, where the next attempt
 		// cannot take it back.
 		return 0, explain(p.js.Conn(), fmt.Sprintf("publish on %q", p.subject), nats.ErrDisconnected)
+	}
+	if p.before != nil {
+		if err := p.before(ctx, msgs[0].Subject); err != nil {
+			return 0, err
+		}
 	}
 	part := msgs[:batchOf(msgs)]
 	if int64(len(part)) >= p.batch.Load() && !oneByOne {
@@ -194,9 +208,10 @@ func (p *Publisher) publish(ctx context.Context, m *nats.Msg) error {
 }
 
 // burn gives a message a new id for the stream, which refuses the one that it had
-// and has nothing. Its ce-id stays.
+// and has nothing. Its ce-id stays. The new id is made of the old one, not made
+// up, so that it is the same when the message is published again after a crash.
 func burn(m *nats.Msg) {
-	m.Header.Set(jetstream.MsgIDHeader, m.Header.Get(headerID)+"#"+unique())
+	m.Header.Set(jetstream.MsgIDHeader, m.Header.Get(jetstream.MsgIDHeader)+"#again")
 }
 
 func (p *Publisher) explain(subject string, err error) error {
@@ -224,6 +239,8 @@ func (p *Publisher) verify(ctx context.Context, m *nats.Msg, ack *jetstream.PubA
 		return err
 	case got.Header.Get(jetstream.MsgIDHeader) != m.Header.Get(jetstream.MsgIDHeader):
 		return errNotStored
+	case p.oneSubject && got.Subject != m.Subject && s.CachedInfo().Config.SubjectTransform == nil:
+		return fmt.Errorf("%w: the stream %q has %q on %q", errOtherSubject, ack.Stream, m.Header.Get(jetstream.MsgIDHeader), got.Subject)
 	}
 	return nil
 }

@@ -1,7 +1,8 @@
 // Package natsignals lets a signal reach listeners in other processes, through
 // a NATS JetStream that is there already: [Publish] joins a signal to a
 // subject, [Consume] feeds a signal from a stream, and the listeners stay as
-// they are. [Ask] and [Answer] are request and reply.
+// they are. [Relay] publishes the events of an event store. [Ask] and [Answer]
+// are request and reply.
 //
 //	// in the process that takes orders
 //	natsignals.Publish(ctx, js, placed, "orders.placed", natsignals.Replicas(3))
@@ -59,6 +60,20 @@
 //     the next emission goes on.
 //   - A retry that the stream calls a duplicate is believed only if the stream has
 //     the message; else it is published under a new Nats-Msg-Id.
+//
+// # What a Relay publishes
+//
+//   - The events of a store that match a query, in the order of their positions,
+//     one at a time, each until it is acknowledged. The id of the message is the
+//     event's. After a crash, wherever it was, the Relay goes on at its checkpoint:
+//     each event is published at least once, and once only within the stream's
+//     duplicate window, which is checked: [Window], 2 minutes without.
+//   - The payload is the event's Data. ce-type is its Type, ce-time its Time,
+//     ce-subject its Stream; Signals-Event is the rest, as JSON, which [RecordedOf]
+//     reads. content-type is that of the codec given, else JSON's if the data is
+//     JSON. traceparent and tracestate in its Meta are the trace context.
+//   - What no repetition can help is a dead letter of the store, at once; so is an
+//     event whose id the stream has on another subject, where it would be lost.
 //
 // # What acknowledged is worth
 //

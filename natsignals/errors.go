@@ -133,5 +133,5 @@ func servers(nc *nats.Conn) string {
 // hopeless reports whether to publish again cannot help.
 func hopeless(err error) bool {
 	var encoding *encodeError
-	return errors.As(err, &encoding) || errors.Is(err, ErrTooLarge)
+	return errors.As(err, &encoding) || errors.Is(err, ErrTooLarge) || errors.Is(err, errOtherSubject)
 }

@@ -20,6 +20,7 @@ const (
 	headerType        = "ce-type"
 	headerTime        = "ce-time"
 	headerSpec        = "ce-specversion"
+	headerSubject     = "ce-subject" // the event's stream
 	headerContentType = "content-type"
 	headerTraceParent = "traceparent"
 	headerTraceState  = "tracestate"

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"example.com/signals"
+	"example.com/signals/eventstore"
 )
 
 // Option changes how a bridge works. An option that the bridge has no use for,
@@ -37,6 +38,7 @@ type config struct {
 	partitions int
 	key        any // func(T) string
 	listener   []signals.ListenerOption
+	listen     []eventstore.ListenOption
 
 	ordered     int
 	filter      string
@@ -57,7 +59,9 @@ type uses int
 const (
 	publishing uses = 1 << iota
 	consuming
-	both = publishing | consuming
+	relaying
+	sending = publishing | relaying
+	all     = sending | consuming
 )
 
 func configure(use uses, opts []Option) (*config, error) {
@@ -91,10 +95,12 @@ func (c *config) wrong(format string, args ...any) {
 	}
 }
 
-// WithCodec makes the bridge encode or decode with codec instead of [JSON].
+// WithCodec makes the bridge encode or decode with codec instead of [JSON]. A
+// Relay publishes the data of events as it is, and asks codec for its
+// ContentType only.
 func WithCodec(codec Codec) Option {
 	return func(c *config) {
-		c.is("WithCodec", both)
+		c.is("WithCodec", all)
 		if codec == nil {
 			c.wrong("WithCodec(nil); leave it out for JSON")
 			return
@@ -106,7 +112,7 @@ func WithCodec(codec Codec) Option {
 // Source is the ce-source of what is published, a URI reference; without it
 // it is "/" and the name of the program.
 func Source(uri string) Option {
-	return func(c *config) { c.is("Source", publishing); c.source = uri }
+	return func(c *config) { c.is("Source", sending); c.source = uri }
 }
 
 // Propagate carries more than the trace context of [WithTrace] from the context of
@@ -122,7 +128,7 @@ func Source(uri string) Option {
 // Either function may be nil.
 func Propagate(inject func(context.Context, nats.Header), extract func(context.Context, nats.Header) context.Context) Option {
 	return func(c *config) {
-		c.is("Propagate", both)
+		c.is("Propagate", all)
 		c.inject = func(ctx context.Context, h nats.Header) {
 			injectTrace(ctx, h)
 			if inject != nil {
@@ -143,7 +149,7 @@ func Propagate(inject func(context.Context, nats.Header), extract func(context.C
 // The default is slog.Default().
 func Logger(l *slog.Logger) Option {
 	return func(c *config) {
-		c.is("Logger", both)
+		c.is("Logger", all)
 		if l == nil {
 			c.wrong("Logger(nil); leave it out for slog.Default")
 			return
@@ -156,7 +162,7 @@ func Logger(l *slog.Logger) Option {
 // to acknowledge, to check a configuration. The default is 5 seconds.
 func Timeout(d time.Duration) Option {
 	return func(c *config) {
-		c.is("Timeout", both)
+		c.is("Timeout", all)
 		if d <= 0 {
 			c.wrong("Timeout(%v); want more than 0", d)
 		}
@@ -168,7 +174,7 @@ func Timeout(d time.Duration) Option {
 // least 3, since fewer have no majority that survives the loss of one.
 func Replicas(n int) Option {
 	return func(c *config) {
-		c.is("Replicas", both)
+		c.is("Replicas", all)
 		if n < 3 {
 			c.wrong("Replicas(%d): fewer than 3 copies do not survive the loss of one; want 3 or 5, or SyncAlways or AcceptLoss", n)
 		}
@@ -179,20 +185,20 @@ func Replicas(n int) Option {
 // SyncAlways states that the servers are configured with sync_interval: always,
 // which a client cannot read; that the stream is on file is checked.
 func SyncAlways() Option {
-	return func(c *config) { c.is("SyncAlways", both); c.durability = "sync always" }
+	return func(c *config) { c.is("SyncAlways", all); c.durability = "sync always" }
 }
 
 // AcceptLoss accepts that messages which were acknowledged can be lost: in a
 // power cut, or at any restart if the stream is in memory.
 func AcceptLoss() Option {
-	return func(c *config) { c.is("AcceptLoss", both); c.durability = "loss" }
+	return func(c *config) { c.is("AcceptLoss", all); c.durability = "loss" }
 }
 
 // Window demands that the stream remembers message ids for at least d
 // (duplicate_window): as long as a retry after a crash may take.
 func Window(d time.Duration) Option {
 	return func(c *config) {
-		c.is("Window", publishing)
+		c.is("Window", sending)
 		if d <= 0 {
 			c.wrong("Window(%v); want more than 0", d)
 		}
@@ -219,7 +225,7 @@ func ID[T any](fn func(T) string) Option {
 // only when all that was stored with the old one is handled.
 func Partitioned[T any](n int, key func(T) string) Option {
 	return func(c *config) {
-		c.is("Partitioned", publishing)
+		c.is("Partitioned", sending)
 		if n < 1 || key == nil {
 			c.wrong("Partitioned(%d, ...); want a number of at least 1 and a function", n)
 			return
@@ -243,4 +249,11 @@ func partition(subject string, i int) string { return subject + "." + strconv.It
 // unless these options give one.
 func Listener(opts ...signals.ListenerOption) Option {
 	return func(c *config) { c.is("Listener", publishing); c.listener = append(c.listener, opts...) }
+}
+
+// ListenWith gives options to the durable listener of a Relay, such as where a
+// new key begins (eventstore.FromHead), or eventstore.StopOnFailure. Without
+// them, an event that cannot be published is a dead letter after one attempt.
+func ListenWith(opts ...eventstore.ListenOption) Option {
+	return func(c *config) { c.is("ListenWith", relaying); c.listen = append(c.listen, opts...) }
 }

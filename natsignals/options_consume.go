@@ -112,11 +112,11 @@ func AckWait(d time.Duration) Option {
 }
 
 // Backoff sets the wait before the second attempt and the longest wait; between
-// the two it doubles. The default is 100 ms to 30 s. For a Publisher it is the
-// wait between attempts to publish.
+// the two it doubles. The default is 100 ms to 30 s. For a Publisher and a Relay
+// it is the wait between attempts to publish.
 func Backoff(first, longest time.Duration) Option {
 	return func(c *config) {
-		c.is("Backoff", both)
+		c.is("Backoff", all)
 		if first <= 0 || longest < first {
 			c.wrong("Backoff(%v, %v); want 0 < first <= longest", first, longest)
 		}

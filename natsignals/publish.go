@@ -20,16 +20,19 @@ import (
 // Publisher joins a signal to a subject, until it is closed. Its methods may
 // be called from any goroutine.
 type Publisher struct {
-	c       *config
-	js      jetstream.JetStream
-	subject string
-	stream  string
-	batch   atomic.Int64          // the least number of messages that are worth an atomic batch
-	sub     *signals.Subscription // read only, once Publish has returned
-	status  chan nats.Status      // of the connection
-	ctx     context.Context       // ended when Close has given up, or is done
-	giveUp  context.CancelCauseFunc
-	watched chan struct{} // closed when watch has returned
+	c          *config
+	js         jetstream.JetStream
+	subject    string
+	stream     string
+	batch      atomic.Int64          // the least number of messages that are worth an atomic batch
+	sub        *signals.Subscription // read only, once Publish has returned
+	status     chan nats.Status      // of the connection
+	ctx        context.Context       // ended when Close has given up, or is done
+	giveUp     context.CancelCauseFunc
+	watched    chan struct{}                                   // closed when watch has returned
+	again      func()                                          // or nil; called after each reconnect; set before watch begins
+	oneSubject bool                                            // a duplicate on another subject is not the message
+	before     func(ctx context.Context, subject string) error // or nil; called before each attempt, which it may refuse
 
 	mu       sync.Mutex
 	wake     chan struct{} // closed and replaced when the connection is back
@@ -145,21 +148,33 @@ func newPublisher(ctx context.Context, c *config, js jetstream.JetStream, subjec
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{
-		c: c, js: js, subject: subject, stream: info.Config.Name, wake: make(chan struct{}), watched: make(chan struct{}),
-		stats: PublisherStats{Subject: subject, Stream: info.Config.Name},
-	}
+	p := newBridge(c, js, subject, info.Config.Name)
+	p.again = p.check
 	p.batch.Store(worthABatch(info.Config))
-	p.ctx, p.giveUp = context.WithCancelCause(context.Background())
 	return p, nil
+}
+
+// newBridge makes what publishes.
+func newBridge(c *config, js jetstream.JetStream, subject, stream string) *Publisher {
+	p := &Publisher{
+		c: c, js: js, subject: subject, stream: stream, wake: make(chan struct{}), watched: make(chan struct{}),
+		stats: PublisherStats{Subject: subject, Stream: stream},
+	}
+	p.ctx, p.giveUp = context.WithCancelCause(context.Background())
+	return p
+}
+
+// follow begins to watch the connection, until end.
+func (p *Publisher) follow() {
+	p.status = p.js.Conn().StatusChanged(nats.CONNECTED, nats.CLOSED)
+	go p.watch()
 }
 
 // join registers the listener and begins to watch the connection.
 func (p *Publisher) join(subscribe func() (*signals.Subscription, error)) error {
 	// The first emission may come before subscribe has returned: nothing that
 	// the listener uses may be set after it.
-	p.status = p.js.Conn().StatusChanged(nats.CONNECTED, nats.CLOSED)
-	go p.watch()
+	p.follow()
 	sub, err := subscribe()
 	if err != nil {
 		p.end(ErrClosed)
@@ -185,7 +200,9 @@ func (p *Publisher) watch() {
 			close(p.wake)
 			p.wake = make(chan struct{})
 			p.mu.Unlock()
-			p.check()
+			if p.again != nil {
+				p.again()
+			}
 		case <-p.ctx.Done():
 			return
 		}

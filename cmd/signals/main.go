@@ -9,6 +9,8 @@
 // writes the wiring graph as SVG, DOT, Mermaid or JSON; doctor says what is the
 // matter and exits with 1 if something is. Errors exit with 2.
 //
+// store checks, exports, imports and shows an event store in a SQLite file.
+//
 // Whatever the program says is shown without control characters, so that the
 // name of a signal cannot take over a terminal.
 package main

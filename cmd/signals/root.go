@@ -16,7 +16,7 @@ import (
 // The exit codes.
 const (
 	exitOK          = 0
-	exitWrong       = 1 // doctor found something
+	exitWrong       = 1 // doctor or store check found something
 	exitError       = 2
 	exitInterrupted = 130
 )
@@ -71,7 +71,9 @@ own machine to a loopback address. Where it asks for credentials, give them with
 token, SIGNALS_HEADER has headers, one a line. Arguments, and with them
 http://USER:PASSWORD@HOST/..., can be read by other users of the machine.
 
-Exit codes: 0, 1 if doctor found something wrong, 2 for errors.`,
+signals store looks at an event store in a file instead.
+
+Exit codes: 0, 1 if doctor or store check found something wrong, 2 for errors.`,
 		Version:            version(),
 		Args:               cobra.NoArgs,
 		RunE:               func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -90,7 +92,7 @@ Exit codes: 0, 1 if doctor found something wrong, 2 for errors.`,
 	flags.StringVar(&o.certFile, "cert", "", "show this client certificate, a PEM file; with --key")
 	flags.StringVar(&o.keyFile, "key", "", "the key of --cert, a PEM file")
 	flags.BoolVarP(&o.insecure, "insecure", "k", false, "trust any certificate: whoever is in between can read and answer")
-	root.AddCommand(newTop(&o), newGraph(&o), newDoctor(&o))
+	root.AddCommand(newTop(&o), newGraph(&o), newDoctor(&o), newStore())
 	return root
 }
 
@@ -130,7 +132,11 @@ func (o *options) open(address string) (*client, error) {
 // "--json".
 func twoDashes(root *cobra.Command, args []string) []string {
 	known := map[string]bool{"help": true, "version": true}
-	for _, cmd := range append(root.Commands(), root) {
+	all := append(root.Commands(), root)
+	for _, cmd := range root.Commands() {
+		all = append(all, cmd.Commands()...)
+	}
+	for _, cmd := range all {
 		for _, set := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
 			set.VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"example.com/signals"
+	"example.com/signals/eventstore"
 	"example.com/signals/natsignals"
 	"example.com/signals/natsignals/embedded"
 )
@@ -176,4 +177,74 @@ func exampleServer(ctx context.Context) (jetstream.JetStream, func()) {
 		log.Fatal(err)
 	}
 	return js, func() { nc.Close(); server.Close(); _ = os.RemoveAll(dir) }
+}
+
+// Example_relay publishes what a store has, and a listener lets the projection
+// catch up that its message may have overtaken.
+func Example_relay() {
+	ctx := context.Background()
+	dir, _ := os.MkdirTemp("", "shop")
+	defer func() { _ = os.RemoveAll(dir) }()
+	server, err := embedded.Start(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	nc, err := server.Connect()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: "ORDERS", Subjects: []string{"orders.>"}, Duplicates: 10 * time.Minute,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := eventstore.New(eventstore.Memory()) // or over sqlite.Open, or postgres.Open
+	if _, err := store.Listen("orders", eventstore.All(), func(context.Context, eventstore.Recorded) error { return nil }); err != nil {
+		log.Fatal(err)
+	}
+
+	// region relay
+	placed := eventstore.Match(eventstore.Item{Types: []string{"placed"}})
+	relay, err := natsignals.Relay(ctx, js, store, "orders to NATS", placed,
+		func(r eventstore.Recorded) string { return "orders.placed" },
+		natsignals.SyncAlways(), natsignals.Window(10*time.Minute))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// endregion
+
+	// region overtaken
+	orders := signals.New[Placed](signals.Name("order.placed"))
+	mailed := make(chan string)
+	orders.Subscribe(func(ctx context.Context, p Placed) error {
+		if e, ok := natsignals.RecordedOf(ctx); ok {
+			if err := store.Wait(ctx, "orders", e.Position); err != nil {
+				return err
+			}
+		}
+		mailed <- p.ID // the read model has the order
+		return nil
+	}, signals.Key("mail"))
+	// endregion
+	consumer, err := natsignals.Consume(ctx, js, "ORDERS", "mail", orders)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := store.Append(ctx, []eventstore.Event{{Type: "placed", Data: []byte(`{"ID":"order-1"}`)}}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-mailed)
+	for _, end := range []func(context.Context) error{relay.Stop, consumer.Close, orders.Close, store.Close} {
+		if err := end(ctx); err != nil {
+			log.Print(err)
+		}
+	}
+	// Output: order-1
 }
