@@ -141,11 +141,12 @@ func (s *Store) Identity(ctx context.Context) (string, error) {
 // Close stops the store's durable listeners, as Listener.Stop does, ends its
 // followers with ErrClosed, takes its signals off the bus, and refuses further
 // calls with ErrClosed. What is being appended is finished, and listeners of
-// SnapshotTaken get what was emitted. If ctx ends while a listener is in a call,
-// the context of that call is cancelled and Close returns ctx.Err() with the keys;
-// the store is closed all the same, and the listener ends when the call returns.
-// Called by a durable listener of the store it closes nothing and returns
-// signals.ErrWouldDeadlock. It may be called again. The backend stays open.
+// SnapshotTaken get what was emitted. If ctx ends while a durable listener is in
+// a call, the context of that call is cancelled and Close returns ctx.Err() with
+// the keys; the store is closed all the same, and the listener ends when the call
+// returns. If ctx ends before those of SnapshotTaken are done, the error is that
+// of ctx too. Called by a durable listener of the store it closes nothing and
+// returns signals.ErrWouldDeadlock. It may be called again. The backend stays open.
 func (s *Store) Close(ctx context.Context) error {
 	ctx = orBackground(ctx)
 	err := s.listeners.close(ctx)
