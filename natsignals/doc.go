@@ -50,8 +50,9 @@
 //     from the first message that is not acknowledged, with growing waits, until
 //     it is, or the Publisher is closed. What waits is the lag of its listener;
 //     Capacity and MaxLag bound it.
-//   - If the signal can hand over batches (SubscribeBatch) and the stream has
-//     AllowAtomicPublish, a batch is published with one acknowledgement: all of
+//   - A signal of the core is published message by message, so that each one
+//     that is lost counts as a failure. If a signal of your own can hand over
+//     batches (SubscribeBatch) and the stream has AllowAtomicPublish, a batch is published with one acknowledgement: all of
 //     it or nothing. On a stream without, one message is in flight: with
 //     several, a change of leader can store the later and lose the earlier.
 //   - ShardedSignal: the same for each shard.

@@ -55,7 +55,9 @@ type PublisherStats struct {
 	Listener signals.ListenerStats // its Lag is what waits
 }
 
-// batcher is an async signal that can hand over what waits in one call.
+// batcher is an async signal that can hand over what waits in one call. The
+// signals of the core are not used as one: they count a batch that fails as one
+// failure, and here each message that is lost is counted.
 type batcher[T any] interface {
 	SubscribeBatch(fn func(context.Context, []T) error, opts ...signals.ListenerOption) *signals.Subscription
 }
@@ -96,7 +98,7 @@ func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Sourc
 				return p.once(ctx, m)
 			}, lopts...)
 		}
-		if b, ok := s.(batcher[T]); ok {
+		if b, ok := s.(batcher[T]); ok && !ofCore(s) {
 			return subscribeBatch(b, func(ctx context.Context, payloads []T) error {
 				msgs, err := enc.messages(ctx, payloads)
 				return errors.Join(err, p.deliver(ctx, msgs))
@@ -113,6 +115,14 @@ func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Sourc
 		return nil, err
 	}
 	return p, nil
+}
+
+func ofCore[T any](s signals.Source[T]) bool {
+	switch s.(type) {
+	case *signals.AsyncSignal[T], *signals.ShardedSignal[T]:
+		return true
+	}
+	return false
 }
 
 // subscribeBatch is SubscribeBatch that returns what it panics with.
