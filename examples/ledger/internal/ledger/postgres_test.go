@@ -9,12 +9,21 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
 
-func TestARunOnPostgresGoesOnWhereTheLastOneEnded(t *testing.T) { runTwice(t, openDSN(t, newDSN(t))) }
+func TestARunOnPostgresGoesOnWhereTheLastOneEnded(t *testing.T) {
+	dsn := newDSN(t)
+	runTwice(t, openDSN(t, dsn))
+	var stdout, stderr strings.Builder
+	code := Command(t.Context(), []string{"-postgres", dsn, "-transfers", "2100"}, &stdout, &stderr)
+	if code != 0 || !strings.Contains(stdout.String(), "2100 requests answered, 2000 of them by earlier runs") {
+		t.Errorf("%d %q\n%s", code, stderr.String(), stdout.String())
+	}
+}
 
 func TestNothingIsLostByAKillOnPostgres(t *testing.T) { killAgainAndAgain(t, "postgres", newDSN(t)) }
 
