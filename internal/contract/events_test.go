@@ -133,6 +133,7 @@ func TestAnEmissionIsFinishedWhenTheBodyOfTheLoopReturns(t *testing.T) {
 			if err := errors.Join(<-waited, <-drained); err != nil || handled != 4 {
 				t.Errorf("%d handled, want 4; error %v", handled, err)
 			}
+			synctest.Wait() // for the worker's end
 			if l := s.Stats().Listeners[0]; l.Deliveries != 4 || l.Lag != 0 || l.InFlight != 0 || s.Stats().Workers != 0 {
 				t.Errorf("got %+v", l)
 			}
