@@ -22,7 +22,66 @@ type base struct {
 	mu   sync.Mutex                  // serialises writers; never held while user code runs
 	keys map[string]*entry           // listeners by key; under mu
 	seq  uint64                      // registrations so far; under mu
-	_    [24]byte                    // to a whole cache line
+
+	// spent are Once listeners of a sync signal that have been removed and that
+	// the list still has: one emission to many of them would copy it for each.
+	// Whoever wants the list takes them out first, see current. Written under mu;
+	// nil if there are none.
+	spent atomic.Pointer[[]*listen.Member]
+	_     [16]byte // to a whole cache line
+}
+
+// current returns the list without those that have been spent.
+func (b *base) current() *roster.List {
+	if b.spent.Load() != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.tidy()
+	}
+	return b.list.Load()
+}
+
+// tidy takes those that have been spent out of the list, and returns it. It must
+// be called with mu held.
+func (b *base) tidy() *roster.List {
+	l := b.list.Load()
+	spent := b.spent.Load()
+	if spent == nil {
+		return l
+	}
+	if len(*spent) <= 4 {
+		for _, m := range *spent {
+			l = l.Remove(m)
+		}
+	} else {
+		l = l.RemoveAll(func(m *listen.Member) bool { return entryOf(m).ended })
+	}
+	b.list.Store(l)
+	b.spent.Store(nil) // behind the list: who sees nil sees that one
+	return l
+}
+
+// spend removes e, a Once listener of a sync signal, and reports whether it was
+// there. It stays in the list until somebody wants that, or the emission that
+// called e ends, or there are too many of them.
+func (b *base) spend(e *entry) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.ended {
+		return false
+	}
+	e.ended = true
+	b.forgetKey(e)
+	spent := b.spent.Load()
+	if spent == nil {
+		spent = new([]*listen.Member)
+		b.spent.Store(spent)
+	}
+	*spent = append(*spent, &e.Member)
+	if n := len(*spent); n >= 64 && n >= b.list.Load().Len()/4 {
+		b.tidy()
+	}
+	return true
 }
 
 // settle makes the settings of a signal if it has none yet, and returns them.
@@ -109,14 +168,14 @@ func (b *base) touch() {
 func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, attach func()) (int, error) {
 	b.mu.Lock()
 	room := 0 // for so many listeners there will be room
-	for n := b.list.Load().Full(); n >= room; n = b.list.Load().Full() {
+	for n := b.tidy().Full(); n >= room; n = b.tidy().Full() {
 		b.mu.Unlock() // the Growth policy is user code
 		room = e.st.grow(n)
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
 	if e.ended {
-		return b.list.Load().Len(), e.scopeClosed()
+		return b.tidy().Len(), e.scopeClosed()
 	}
 	if e.Key != "" {
 		if b.keys[e.Key] != nil {
@@ -134,7 +193,7 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 	if attach != nil {
 		attach() // from here on it may be called
 	}
-	old := b.list.Load()
+	old := b.tidy()
 	if old == nil {
 		old = roster.New(e.st.slow(), e.st.counts())
 	}
@@ -148,8 +207,8 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 func (b *base) remove(e *entry, detach func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	old := b.tidy() // before ended: that is how it knows the spent
 	e.ended = true
-	old := b.list.Load()
 	if old == nil {
 		return false
 	}
@@ -177,7 +236,7 @@ func (b *base) forgetKey(e *entry) {
 func (b *base) removeAll(which func(*entry) bool) (removed []*entry, tell []engine.Tell) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	old := b.list.Load()
+	old := b.tidy()
 	if old.Len() == 0 {
 		return nil, nil
 	}
@@ -237,7 +296,7 @@ func (s *signal) Reset() {
 }
 
 // Len returns the number of listeners.
-func (s *signal) Len() int { return s.b.list.Load().Len() }
+func (s *signal) Len() int { return s.b.current().Len() }
 
 // IsEmpty reports whether there are no listeners.
 func (s *signal) IsEmpty() bool { return s.Len() == 0 }
@@ -245,7 +304,7 @@ func (s *signal) IsEmpty() bool { return s.Len() == 0 }
 // Keys returns the keys of the listeners that have one, in calling order.
 func (s *signal) Keys() []string {
 	keys := []string{}
-	for r := range s.b.list.Load().All {
+	for r := range s.b.current().All {
 		if r.Key != "" {
 			keys = append(keys, r.Key)
 		}

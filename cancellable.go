@@ -57,7 +57,7 @@ func (e *entry) cancellable(around wrapper) wrapper {
 // any more: those that it has, that are leaving, and that will come.
 func (b *base) giveUp(st *settings) {
 	st.gaveUp.Store(true)
-	for r := range b.list.Load().All {
+	for r := range b.current().All {
 		entryOf(r.Member).cancel(errGaveUp)
 	}
 	if gs := st.engines.Load(); gs != nil {

@@ -110,7 +110,7 @@ func (e *entry) Panicked(v any) error { return &PanicError{Value: v, Stack: debu
 // Named returns err as an error that names the listener.
 func (e *entry) Named(err error) error {
 	info := e.info()
-	return &ListenerError{Signal: info.Signal.Name, Key: e.Key, Index: e.b.list.Load().Index(&e.Member), Listener: info.Listener, Err: err}
+	return &ListenerError{Signal: info.Signal.Name, Key: e.Key, Index: e.b.current().Index(&e.Member), Listener: info.Listener, Err: err}
 }
 
 // Lost is the error for an emission that the listener will not get.

@@ -186,7 +186,7 @@ func (r *registration) enlist(e *entry, c *listenerConfig) (int, *Subscription, 
 	// The scope comes first: a listener must never be called in a closed one,
 	// and Close must know of each that may be.
 	if e.scope != nil && !e.scope.adopt(&e.sub) {
-		return e.b.list.Load().Len(), &e.sub, e.scopeClosed()
+		return e.b.current().Len(), &e.sub, e.scopeClosed()
 	}
 	added := false
 	defer func() {
@@ -280,7 +280,22 @@ func (r *registration) orError(opts []ListenerOption) (*Subscription, error) {
 
 // Claim takes the one call of a Once listener, and removes it if this caller
 // was the first. It and the methods below are of listen.Listener.
-func (e *entry) Claim() bool { return e.used.CompareAndSwap(false, true) && e.unsubscribe() }
+func (e *entry) Claim() bool {
+	if !e.used.CompareAndSwap(false, true) {
+		return false
+	}
+	if e.st.kind != KindSync {
+		return e.unsubscribe()
+	}
+	if !e.b.spend(e) {
+		return false
+	}
+	leave([]*entry{e}, nil)
+	return true
+}
+
+// Settle ends what Claim began.
+func (e *entry) Settle() { e.b.current() }
 
 // Claimed reports whether somebody has taken it.
 func (e *entry) Claimed() bool { return e.used.Load() }
@@ -291,7 +306,7 @@ func (e *entry) Began(ctx context.Context) (_ context.Context, ended any, observ
 	if len(all.at[delivering]) == 0 {
 		return ctx, nil, false
 	}
-	ctx = all.listenerBegin(ctx, e.st, e.info())
+	ctx = all.listenerBegin(ctx, e.st, e.info(), 0)
 	if !all.ends {
 		return ctx, nil, true
 	}

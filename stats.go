@@ -145,7 +145,7 @@ func (b *base) stats(st *settings, s *SignalStats) {
 	if st.chain != nil {
 		s.Emissions, s.Deliveries = st.chain.Emitted.Read(), st.chain.Delivered.Read()
 	}
-	for r := range b.list.Load().All {
+	for r := range b.current().All {
 		s.Listeners = append(s.Listeners, entryOf(r.Member).stats())
 	}
 	if gs := st.engines.Load(); gs != nil {

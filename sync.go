@@ -75,6 +75,9 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 		return
 	}
 	st := s.b.conf.Load()
+	if l.Slow {
+		l = s.b.current()
+	}
 	if l.Counts && !l.Slow && !st.chain.Watched.Load() {
 		if n := st.chain.Emitted.At(k); !tally.Sampled(n.Load()) {
 			n.Add(1)
@@ -100,7 +103,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 		ctx = context.Background()
 	}
 	if !l.Fast {
-		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, l, ctx, payload, tally.Here())
+		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, s.b.current(), ctx, payload, tally.Here())
 	}
 	ran, err, ended := chain.Try(l, ctx, payload)
 	switch {
@@ -121,7 +124,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 		s.b.touch()
 		return nil
 	}
-	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, l, orBackground(ctx), payload, tally.Here())
+	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, s.b.current(), orBackground(ctx), payload, tally.Here())
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number

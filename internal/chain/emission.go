@@ -39,6 +39,7 @@ type emission struct {
 	timed bool            // the emission is one of the sample
 	calls uint64          // that have come to an end
 	skip  bool            // the last one wants those behind it not to be called
+	once  listen.Listener // the last one that is called only once; nil without
 }
 
 func (s *Signal) run(mode Mode, l *roster.List, ctx context.Context, k uint64, p payloadOf) error { //nolint:revive // l is the receiver's part
@@ -80,6 +81,9 @@ func (x *emission) end(err error) {
 	if x.calls > 0 {
 		x.s.Delivered.At(x.k).Add(x.calls)
 	}
+	if x.once != nil {
+		x.once.Settle()
+	}
 	if x.began != nil {
 		x.s.Ended(x.ctx, x.began, err)
 	}
@@ -90,25 +94,52 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 	if x.slow != nil {
 		x.s.watch.next(x.slow, r.Member)
 	}
-	if !x.timed && !r.Handler.Special() && !x.s.ObservedCalls.Load() {
-		_, _, err := p.run(x.ctx, r.Handler, false)
-		if r.Delivered != nil {
-			r.Delivered.At(x.k).Add(1)
-			x.calls++
+	if !x.timed && !r.Handler.Special() {
+		ctx, ended := x.ctx, any(nil)
+		if x.s.ObservedCalls.Load() {
+			ctx, ended, _ = r.Of.Began(ctx)
 		}
-		if err != nil && r.Of.Skips(err) {
-			x.skip, err = true, nil
+		if ended == nil {
+			_, _, err := p.run(ctx, r.Handler, false)
+			if r.Delivered != nil {
+				r.Delivered.At(x.k).Add(1)
+				x.calls++
+			}
+			if err != nil && r.Of.Skips(err) {
+				x.skip, err = true, nil
+			}
+			return nil, err
 		}
-		return nil, err
+		return x.observed(ctx, r, p, ended)
+	}
+	return x.special(r, p)
+}
+
+// special is call for a listener with options, and for the sample.
+func (x *emission) special(r *roster.Row, p payloadOf) (listen.Undo, error) {
+	if r.Handler.Once {
+		x.once = r.Of
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
 	undo, err := c.Make(x.ctx, p.run, p.keep, nil) // nil: an emission under way may still call one that was removed
+	x.called(r, &c)
+	return undo, err
+}
+
+// observed is call behind Began, where somebody wants to know of its end.
+func (x *emission) observed(ctx context.Context, r *roster.Row, p payloadOf, ended any) (listen.Undo, error) {
+	c := listen.Call{Member: r.Member, Handler: r.Handler}
+	undo, err := c.Begun(ctx, p.run, p.keep, ended)
+	x.called(r, &c)
+	return undo, err
+}
+
+func (x *emission) called(r *roster.Row, c *listen.Call) {
 	x.skip = c.Skip
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)
 		x.calls++
 	}
-	return undo, err
 }
 
 // emit calls all, and reports each failure to the handler.
@@ -278,6 +309,7 @@ func (x *emission) undo(done []completed, failed failure, why error, heard bool,
 }
 
 func (c *completed) run(ctx context.Context) (err error) {
+	err = listen.Running
 	defer c.r.Handler.Recover(&err)
 	return c.undo(ctx)
 }

@@ -32,10 +32,14 @@ type watch struct {
 // flight is one emission under way. It is written by the emission and read by
 // the timer. The timer may see the listener of one call with the time of the
 // next one; then that one is not late yet.
+//
+// An emission takes the flight, and notes when it began, in one step: begun is 0
+// while nobody has it. The member stays behind for the next emission, which is
+// most often of the same one; the timer that finds nobody takes it away. Every
+// word written here with the bus locked costs as much as calling a listener.
 type flight struct {
-	taken         atomic.Bool
 	member        atomic.Pointer[listen.Member]
-	begun         atomic.Int64 // when the call of member began
+	begun         atomic.Int64 // when the call of member began; 0: no emission
 	said          int64        // the begun of which it has been warned; only the timer uses it
 	before, after *flight      // neighbours in watch.first; after also in watch.free; under mu
 }
@@ -45,13 +49,14 @@ const keepFlights = 16
 // enter notes that an emission begins, with the call of m. It must be ended by
 // leave.
 func (w *watch) enter(slowAfter time.Duration, m *listen.Member) *flight {
+	now := watched()
 	f := &w.alone
-	if !f.taken.CompareAndSwap(false, true) {
-		f = w.another()
+	if !f.begun.CompareAndSwap(0, now) {
+		f = w.another(now)
 	}
-	now := int64(tally.Clock())
-	f.begun.Store(now)
-	f.member.Store(m)
+	if f.member.Load() != m {
+		f.member.Store(m)
+	}
 	// The emission is noted before due is read, and the timer sets due to 0 before
 	// it looks for emissions: one of the two sees the other. One that was made in
 	// a bubble which is gone, or outside of this one, is as good as none: the clock
@@ -64,8 +69,11 @@ func (w *watch) enter(slowAfter time.Duration, m *listen.Member) *flight {
 	return f
 }
 
+// watched is the time for flight.begun, which is not 0.
+func watched() int64 { return int64(tally.Clock()) | 1 }
+
 // another returns a flight beside the one that is taken.
-func (w *watch) another() *flight {
+func (w *watch) another(now int64) *flight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := w.free
@@ -75,6 +83,7 @@ func (w *watch) another() *flight {
 		w.free = f.after
 		w.kept--
 	}
+	f.begun.Store(now)
 	f.after = w.first
 	if w.first != nil {
 		w.first.before = f
@@ -88,17 +97,17 @@ func (w *watch) next(f *flight, m *listen.Member) {
 	if f.member.Load() == m { // the first one
 		return
 	}
-	f.begun.Store(int64(tally.Clock()))
+	f.begun.Store(watched())
 	f.member.Store(m)
 }
 
 // leave notes that the emission has ended.
 func (w *watch) leave(f *flight) {
-	f.member.Store(nil)
+	f.begun.Store(0)
 	if f == &w.alone {
-		f.taken.Store(false)
 		return
 	}
+	f.member.Store(nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if f.before != nil {
@@ -143,11 +152,14 @@ func (w *watch) look(slowAfter time.Duration) {
 	w.due.Store(0)
 	now, in := int64(tally.Clock()), int64(math.MaxInt64)
 	see := func(f *flight) {
-		m, begun := f.member.Load(), f.begun.Load()
-		if m == nil || f.member.Load() != m {
-			if f.taken.Load() || f != &w.alone {
-				in = min(in, int64(slowAfter)) // between two calls
-			}
+		begun, m := f.begun.Load(), f.member.Load()
+		if begun == 0 && f.begun.CompareAndSwap(0, now|1) { // nobody, and nobody comes now
+			f.member.Store(nil)
+			f.begun.Store(0)
+			return
+		}
+		if m == nil || f.begun.Load() != begun {
+			in = min(in, int64(slowAfter)) // between two calls
 			return
 		}
 		switch ran := now - begun; {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,62 @@ func TestASyncListenerThatIsCalledOnceIsRemovedBeforeItsCall(t *testing.T) {
 			t.Error("the key is still taken")
 		}
 	})
+}
+
+// Sync signals take Once listeners out of their list in bunches. Nobody may see
+// that: whoever looks, adds, removes or emits finds them gone.
+func TestManyOnceListenersAreGoneOneByOne(t *testing.T) {
+	const all = 700
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for look, does := range map[string]func(t *testing.T, s *signals.SyncSignal[int], i, left int){
+		"nobody looks": func(*testing.T, *signals.SyncSignal[int], int, int) {},
+		"Len": func(t *testing.T, s *signals.SyncSignal[int], i, left int) {
+			if n := s.Len(); n != left {
+				t.Fatalf("in call %d: Len is %d, want %d", i, n, left)
+			}
+		},
+		"Keys, Stats": func(t *testing.T, s *signals.SyncSignal[int], i, left int) {
+			if k, l := len(s.Keys()), len(s.Stats().Listeners); k != left || l != left {
+				t.Fatalf("in call %d: %d keys, %d listeners in Stats, want %d", i, k, l, left)
+			}
+		},
+		"the same key": func(t *testing.T, s *signals.SyncSignal[int], i, left int) {
+			key := strconv.Itoa(i)
+			if n := s.AddListener(func(context.Context, int) {}, key); n != left+1 || s.RemoveListener(key) != left {
+				t.Fatalf("in call %d: AddListener said %d, want %d", i, n, left+1)
+			}
+		},
+		"removal": func(t *testing.T, s *signals.SyncSignal[int], i, _ int) {
+			if s.RemoveListener(strconv.Itoa(i)) != -1 {
+				t.Fatalf("in call %d: it was still there", i)
+			}
+		},
+		"an emission": func(t *testing.T, s *signals.SyncSignal[int], i, left int) {
+			if err := s.TryEmit(gone, -1); (err == nil) != (left == 0) {
+				t.Fatalf("in call %d, with %d listeners left: TryEmit with an ended context returned %v", i, left, err)
+			}
+		},
+	} {
+		t.Run(look, func(t *testing.T) {
+			s := signals.NewSync[int]()
+			calls := 0
+			for i := range all {
+				s.Subscribe(func(_ context.Context, v int) error {
+					calls++
+					if i%7 == 0 || i >= all-3 { // bunches of several sizes, the last one not full
+						does(t, s, i, all-1-i)
+					}
+					return nil
+				}, signals.Once(), signals.Key(strconv.Itoa(i)))
+			}
+			s.Emit(t.Context(), 1)
+			s.Emit(t.Context(), 2)
+			if calls != all || s.Len() != 0 || s.HasKey("0") {
+				t.Errorf("%d calls of %d, %d listeners left", calls, all, s.Len())
+			}
+		})
+	}
 }
 
 func TestOnceCallsOnceWhicheverGoroutineEmits(t *testing.T) {

@@ -32,6 +32,7 @@ func (s *told) Dropped(n int)                                      { s.drops.Add
 func (s *told) Who() string                                        { return "listener" }
 func (s *told) Slow(time.Duration, int)                            {}
 func (s *told) Claim() bool                                        { return true }
+func (s *told) Settle()                                            {}
 func (s *told) Claimed() bool                                      { return false }
 
 type asSignal struct{ *told }

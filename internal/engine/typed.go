@@ -56,6 +56,7 @@ func (*Typed[T]) Call(ctx context.Context, h *listen.Handler, filter bool, p uns
 
 // Batch is of Payload.
 func (*Typed[T]) Batch(ctx context.Context, h *listen.Handler, payloads unsafe.Pointer, n int) (err error) {
+	err = listen.Running
 	defer h.Recover(&err)
 	return (*(*func(context.Context, []T) error)(unsafe.Pointer(&h.Batch)))(ctx, unsafe.Slice((*T)(payloads), n))
 }

@@ -43,6 +43,7 @@ func (t *payloadType) run(ctx context.Context, h *listen.Handler, filter bool, s
 	if h.Boxed == nil || filter {
 		return t.Call(ctx, h, filter, slot)
 	}
+	err = listen.Running
 	defer h.Recover(&err)
 	h.Boxed(ctx, t.Box(slot))
 	return nil, false, nil

@@ -50,6 +50,7 @@ func around(ctx context.Context, h *Handler, run Runner) (undo Undo, skip bool, 
 }
 
 func wrapped(ctx context.Context, h *Handler, next func(context.Context) error) (err error) {
+	err = Running
 	defer h.Recover(&err)
 	return h.Around(ctx, next)
 }
@@ -59,6 +60,7 @@ func undone(ctx context.Context, h *Handler, undo Undo) (err error) {
 	if undo == nil {
 		return nil
 	}
+	err = Running
 	defer h.Recover(&err)
 	return undo(context.WithoutCancel(ctx))
 }

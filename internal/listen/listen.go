@@ -54,6 +54,9 @@ type Listener interface {
 	Slow(ran time.Duration, lag int)
 	// Claim takes the one call of a Once listener, for the first who asks.
 	Claim() bool
+	// Settle is called once the emission is over in which a sync listener was
+	// claimed.
+	Settle()
 	// Claimed reports whether somebody has.
 	Claimed() bool
 }
@@ -132,12 +135,24 @@ func (h *Handler) Ended() bool {
 
 // Recover is deferred around calls of user code: a panic becomes *err. It must
 // be deferred directly, or recover would not see the panic. A Goexit passes
-// through it.
+// through it. Before the call *err is Running, and after it anything else:
+// asking the runtime for a panic that is not there takes longer than the rest.
 func (h *Handler) Recover(err *error) {
+	if *err != Running {
+		return
+	}
+	*err = nil
 	if v := recover(); v != nil {
 		*err = h.Of.Panicked(v)
 	}
 }
+
+// Running is the error of a call under way, for Recover.
+var Running error = running{}
+
+type running struct{}
+
+func (running) Error() string { return "signals: the call is under way" }
 
 // Call is one call of a listener to be made, with all that may surround it.
 type Call struct {
@@ -175,6 +190,12 @@ func (c *Call) Make(ctx context.Context, run Runner, keep func() Runner, gone fu
 		}
 		return nil, nil
 	}
+	return c.Begun(ctx, run, keep, ended)
+}
+
+// Begun is what Make does once the listener's Began has been called, which
+// returned ended.
+func (c *Call) Begun(ctx context.Context, run Runner, keep func() Runner, ended any) (undo Undo, err error) {
 	if ended != nil || c.Timed {
 		return c.timed(ctx, run, keep, ended)
 	}

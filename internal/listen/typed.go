@@ -24,6 +24,7 @@ func (*Type[T]) Type() any { return (*T)(nil) }
 // Run calls the listener's function or, before that, asks the filters: whether
 // the options let payload through. A panic becomes an error.
 func Run[T any](ctx context.Context, h *Handler, filter bool, payload T) (undo Undo, ok bool, err error) {
+	err = Running
 	defer h.Recover(&err)
 	switch {
 	case filter:
@@ -35,9 +36,10 @@ func Run[T any](ctx context.Context, h *Handler, filter bool, payload T) (undo U
 				return nil, false, nil
 			}
 		}
-		ok = !h.Ended() // perhaps while a filter ran
+		return nil, !h.Ended(), nil // perhaps while a filter ran
 	case h.Plain != nil:
 		(*(*func(context.Context, T))(unsafe.Pointer(&h.Plain)))(ctx, payload)
+		err = nil
 	case h.Fails != nil:
 		err = (*(*func(context.Context, T) error)(unsafe.Pointer(&h.Fails)))(ctx, payload)
 	default:

@@ -251,23 +251,39 @@ func (l *List) Remove(m *listen.Member) *List {
 	return to.sealed()
 }
 
-// RemoveAll returns l without those that gone reports: for many at once.
+// RemoveAll returns l without those that gone reports: for many at once. Blocks
+// that lose nobody are not copied.
 func (l *List) RemoveAll(gone func(*listen.Member) bool) *List {
-	kept := new(Block)
 	to := &List{own: l.own, Counts: l.Counts}
+	kept := new(Block) // of the blocks before, which have lost some
 	for _, b := range l.Blocks {
+		whole := true
 		for i, r := range b.Rows {
 			if gone(r.Member) {
+				if whole {
+					kept.append(b, 0, i)
+				}
+				whole = false
 				continue
 			}
-			kept.append(b, i, i+1)
+			if !whole {
+				kept.append(b, i, i+1)
+			}
 			to.n++
 			if r.Handler != nil && r.Handler.Special() {
 				to.special++
 			}
 		}
+		switch {
+		case !whole:
+		case len(kept.Rows)+len(b.Rows) <= piece/2: // so that few stay few blocks
+			kept.append(b, 0, len(b.Rows))
+		default:
+			to.Blocks = append(append(to.Blocks, kept.cut()...), b)
+			kept = new(Block)
+		}
 	}
-	to.Blocks = kept.cut()
+	to.Blocks = append(to.Blocks, kept.cut()...)
 	return to.sealed()
 }
 
