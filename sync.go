@@ -54,7 +54,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	}
 	defer func() {
 		if ctx != nil {
-			chain.GoOn(nil, l, ctx, payload, 0, 0, recover())
+			_ = chain.Slow(nil, chain.Emit, l, ctx, payload, 0, &chain.Rest{Panicked: recover()})
 		}
 	}()
 	(*(*func(context.Context, T))(unsafe.Pointer(&l.Only)))(ctx, payload)
@@ -69,9 +69,8 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 		s.b.touch()
 		return
 	}
-	ctx = orBackground(ctx)
-	if l.Fast {
-		chain.EmitAll(l, ctx, payload)
+	if ctx == nil {
+		s.Emit(context.Background(), payload)
 		return
 	}
 	st := s.b.conf.Load()
@@ -85,7 +84,7 @@ func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List
 			return
 		}
 	}
-	_ = chain.Slow(st.chain, chain.Emit, l, ctx, payload, k)
+	_ = chain.Slow(st.chain, chain.Emit, l, ctx, payload, k, nil)
 }
 
 // TryEmit calls the listeners in order and stops at the first failure, which
@@ -103,7 +102,7 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 		ctx = context.Background()
 	}
 	if !l.Fast {
-		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, s.b.current(), ctx, payload, tally.Here())
+		return chain.Slow(s.b.conf.Load().chain, chain.TryEmit, s.b.current(), ctx, payload, tally.Here(), nil)
 	}
 	ran, err, ended := chain.Try(l, ctx, payload)
 	switch {
@@ -124,7 +123,7 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 		s.b.touch()
 		return nil
 	}
-	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, s.b.current(), orBackground(ctx), payload, tally.Here())
+	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, s.b.current(), orBackground(ctx), payload, tally.Here(), nil)
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number

@@ -38,17 +38,26 @@ type Signal struct {
 // Tap is called with each payload.
 type Tap = func(ctx context.Context, payload any)
 
-// goOn is GoOn after a panic.
-func goOn(s *Signal, l *roster.List, ctx context.Context, k, at int, panicked any, p payloadOf) { //nolint:revive // as EmitAll
-	if listen.Skipped(panicked) {
+// Rest is what is left of an emission in which a listener panicked: the one at
+// an index of block K.
+type Rest struct {
+	K, At    int
+	Panicked any // nil if it was a Goexit
+}
+
+// goOn reports the panic, and calls the listeners behind it. A Goexit, which is
+// no panic, passes through. s is needed if they are counted.
+func (s *Signal) goOn(l *roster.List, ctx context.Context, rest *Rest, p payloadOf) { //nolint:revive // l is the receiver's part
+	if rest.Panicked == nil || listen.Skipped(rest.Panicked) {
 		return
 	}
+	k, at := rest.K, rest.At
 	of := l.Blocks[k].Rows[at].Of
-	of.Failed(ctx, p.box(), of.Panicked(panicked))
+	of.Failed(ctx, p.box(), of.Panicked(rest.Panicked))
 	for ; k < len(l.Blocks); k++ {
 		for at++; at < len(l.Blocks[k].Rows); at++ {
 			r := l.Blocks[k].Rows[at]
-			_, _, err := p.run(ctx, r.Handler, false)
+			_, _, err := p(ctx, r.Handler, called)
 			skip := err != nil && r.Of.Skips(err)
 			if err != nil && !skip {
 				r.Of.Failed(ctx, p.box(), err)

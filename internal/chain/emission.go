@@ -20,12 +20,39 @@ const (
 	TryEmitAll
 )
 
-// payloadOf is what knows the payload. It is passed on as an argument and
-// stored nowhere, so that its functions need no memory of their own.
-type payloadOf struct {
-	run  listen.Runner
-	keep func() listen.Runner // makes one that may be kept
-	box  func() any
+// payloadOf is what knows the payload, and can do several things with it. It is
+// passed on as an argument and stored nowhere, so that it needs no memory of its
+// own. It is one function because each one costs every payload type some time to
+// compile.
+type payloadOf func(ctx context.Context, h *listen.Handler, do do) (listen.Undo, any, error)
+
+type do int
+
+const (
+	called   do = iota // the listener, as a listen.Runner does
+	filtered           // asks the filters; true if it passes
+	boxed              // the payload
+	kept               // a listen.Runner that may be kept
+)
+
+func (p payloadOf) box() any {
+	_, payload, _ := p(nil, nil, boxed)
+	return payload
+}
+
+func (p payloadOf) keep() listen.Runner {
+	_, run, _ := p(nil, nil, kept)
+	return run.(listen.Runner) //nolint:forcetypeassert // that is what it is
+}
+
+// run is a listen.Runner.
+func (p payloadOf) run(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+	if !filter {
+		undo, _, err := p(ctx, h, called)
+		return undo, false, err
+	}
+	undo, ok, err := p(ctx, h, filtered)
+	return undo, ok == true, err
 }
 
 // emission is one emission.
@@ -42,7 +69,11 @@ type emission struct {
 	once  listen.Listener // the last one that is called only once; nil without
 }
 
-func (s *Signal) run(mode Mode, l *roster.List, ctx context.Context, k uint64, p payloadOf) error { //nolint:revive // l is the receiver's part
+func (s *Signal) run(mode Mode, l *roster.List, ctx context.Context, k uint64, rest *Rest, p payloadOf) error { //nolint:revive // l is the receiver's part
+	if rest != nil {
+		s.goOn(l, ctx, rest, p)
+		return nil
+	}
 	x := emission{s: s, l: l, k: k, ctx: ctx}
 	x.begin(p.box)
 	switch mode {
@@ -100,7 +131,7 @@ func (x *emission) call(r *roster.Row, p payloadOf) (listen.Undo, error) {
 			ctx, ended, _ = r.Of.Began(ctx)
 		}
 		if ended == nil {
-			_, _, err := p.run(ctx, r.Handler, false)
+			_, _, err := p(ctx, r.Handler, called)
 			if r.Delivered != nil {
 				r.Delivered.At(x.k).Add(1)
 				x.calls++

@@ -51,27 +51,13 @@ func emitBlock[T any](l *roster.List, k int, ctx context.Context, payload T) (al
 	at := 0
 	defer func() {
 		if !all {
-			GoOn(nil, l, ctx, payload, k, at, recover())
+			_ = Slow(nil, Emit, l, ctx, payload, 0, &Rest{k, at, recover()})
 		}
 	}()
 	for fs := *(*[]func(context.Context, T))(unsafe.Pointer(&l.Blocks[k].Plain)); at < len(fs); at++ { // the hot loop
 		fs[at](ctx, payload)
 	}
 	return true
-}
-
-// GoOn reports that the listener at an index of block k panicked, and calls
-// those behind it. A Goexit, which is no panic, passes through. s is needed if
-// they are counted.
-func GoOn[T any](s *Signal, l *roster.List, ctx context.Context, payload T, k, at int, panicked any) { //nolint:revive // as EmitAll
-	if panicked != nil {
-		goOn(s, l, ctx, k, at, panicked, payloadOf{
-			run: func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
-				return listen.Run(ctx, h, filter, payload)
-			},
-			box: func() any { return payload },
-		})
-	}
 }
 
 // EmitCounted is Emit for listeners that are counted, in stripe i.
@@ -81,7 +67,7 @@ func EmitCounted[T any](s *Signal, l *roster.List, ctx context.Context, payload 
 		if k >= 0 {
 			v := recover()
 			s.CountTo(l, k, at, v, i)
-			GoOn(s, l, ctx, payload, k, at, v)
+			_ = Slow(s, Emit, l, ctx, payload, i, &Rest{k, at, v})
 		}
 	}()
 	for ; k < len(l.Blocks); k++ {
@@ -109,7 +95,7 @@ func EmitOne[T any](s *Signal, l *roster.List, ctx context.Context, payload T, i
 		if ctx != nil {
 			v := recover()
 			s.CountTo(l, 0, 0, v, i)
-			GoOn(s, l, ctx, payload, 0, 0, v)
+			_ = Slow(s, Emit, l, ctx, payload, i, &Rest{0, 0, v})
 		}
 	}()
 	(*(*func(context.Context, T))(unsafe.Pointer(&l.Single)))(ctx, payload)
@@ -146,18 +132,20 @@ func Try[T any](l *roster.List, ctx context.Context, payload T) (ran int, err er
 }
 
 // Slow makes an emission with steps, options, counting, in stripe i, and
-// observers.
-func Slow[T any](s *Signal, mode Mode, l *roster.List, ctx context.Context, payload T, i uint64) error { //nolint:revive // as EmitAll
-	return s.run(mode, l, ctx, i, payloadOf{
-		run: func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
-			return listen.Run(ctx, h, filter, payload)
-		},
-		keep: func() listen.Runner {
-			kept := payload // so that it is in memory of its own only if it must
-			return func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
-				return listen.Run(ctx, h, filter, kept)
-			}
-		},
-		box: func() any { return payload },
+// observers; or, if rest is not nil, the rest of one in which a listener
+// panicked.
+func Slow[T any](s *Signal, mode Mode, l *roster.List, ctx context.Context, payload T, i uint64, rest *Rest) error { //nolint:revive // as EmitAll
+	return s.run(mode, l, ctx, i, rest, func(ctx context.Context, h *listen.Handler, do do) (listen.Undo, any, error) {
+		switch do {
+		case boxed:
+			return nil, payload, nil
+		case kept:
+			own := payload // so that it is in memory of its own only if it must
+			return nil, func(ctx context.Context, h *listen.Handler, filter bool) (listen.Undo, bool, error) {
+				return listen.Run(ctx, h, filter, own)
+			}, nil
+		}
+		undo, ok, err := listen.Run(ctx, h, do == filtered, payload)
+		return undo, ok, err
 	})
 }
