@@ -85,7 +85,7 @@ func (b *base) spend(e *entry) bool {
 }
 
 // settle makes the settings of a signal if it has none yet, and returns them.
-func (b *base) settle(kind Kind, ops listen.Typer) *settings {
+func (b *base) settle(kind Kind, ops any) *settings {
 	if st := b.conf.Load(); st != nil {
 		return st
 	}
@@ -116,7 +116,7 @@ func (b *base) init(st *settings) {
 
 // open gives a sync signal its settings before its first use, and puts it on
 // its bus. self is the signal.
-func (b *base) open(ops listen.Typer, opts []Option, self unsafe.Pointer) {
+func (b *base) open(ops any, opts []Option, self unsafe.Pointer) {
 	st := newSettings(KindSync, ops, opts).made()
 	b.init(st)
 	if st.bus != nil {

@@ -12,7 +12,6 @@ import (
 
 	"example.com/signals/internal/chain"
 	"example.com/signals/internal/engine"
-	"example.com/signals/internal/listen"
 	"example.com/signals/internal/source"
 	"example.com/signals/internal/tally"
 )
@@ -23,7 +22,7 @@ import (
 type settings struct {
 	config                         // read only
 	kind    Kind                   // read only
-	ops     listen.Typer           // read only
+	ops     any                    // engine.TypeOf knows its type; read only
 	payload string                 // read only: the payload type's name
 	of      reflect.Type           // read only: the payload type
 	id      uint64                 // read only: marks the goroutines that run its listeners
@@ -49,7 +48,7 @@ type settings struct {
 var lastID atomic.Uint64
 
 // newSettings makes the settings of a signal.
-func newSettings(kind Kind, ops listen.Typer, opts []Option) *settings {
+func newSettings(kind Kind, ops any, opts []Option) *settings {
 	of := engine.TypeOf(ops)
 	payload := of.String()
 	c := configure(kind, payload, opts)

@@ -5,7 +5,6 @@ import (
 	"unsafe"
 
 	"example.com/signals/internal/chain"
-	"example.com/signals/internal/listen"
 	"example.com/signals/internal/roster"
 	"example.com/signals/internal/tally"
 )
@@ -30,7 +29,7 @@ func NewSync[T any](opts ...Option) *SyncSignal[T] {
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *SyncSignal[T]) Init(opts ...Option) *SyncSignal[T] {
-	s.b.open((*listen.Type[T])(nil), opts, unsafe.Pointer(s))
+	s.b.open((*T)(nil), opts, unsafe.Pointer(s))
 	return s
 }
 
@@ -42,13 +41,13 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 	l := s.b.list.Load()
 	switch {
 	case l == nil || ctx == nil:
-		s.emitOther(ctx, payload, l, tally.Here())
+		emitOther(s, ctx, payload, l, tally.Here())
 		return
 	case l.Only == nil:
 		if l.Fast {
 			chain.EmitAll(l, ctx, payload)
 		} else if k := tally.Here(); l.Single == nil || !chain.EmitOne(s.b.conf.Load().chain, l, ctx, payload, k) {
-			s.emitOther(ctx, payload, l, k)
+			emitOther(s, ctx, payload, l, k)
 		}
 		return
 	}
@@ -64,7 +63,7 @@ func (s *SyncSignal[T]) Emit(ctx context.Context, payload T) {
 // emitOther is Emit for what is not so fast; without options and observers it
 // counts, in the stripe that k picks: one all the way, or the count there might
 // not move and the same emission be timed again and again. One emission of 64 is then timed, and goes the slow way.
-func (s *SyncSignal[T]) emitOther(ctx context.Context, payload T, l *roster.List, k uint64) {
+func emitOther[T any](s *SyncSignal[T], ctx context.Context, payload T, l *roster.List, k uint64) { //nolint:revive // s is the receiver; a method would cost every payload type a function more
 	if l == nil {
 		s.b.touch()
 		return
@@ -123,30 +122,30 @@ func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 		s.b.touch()
 		return nil
 	}
-	return chain.Slow(s.b.settle(KindSync, (*listen.Type[T])(nil)).chain, chain.TryEmitAll, s.b.current(), orBackground(ctx), payload, tally.Here(), nil)
+	return chain.Slow(s.b.settle(KindSync, (*T)(nil)).chain, chain.TryEmitAll, s.b.current(), orBackground(ctx), payload, tally.Here(), nil)
 }
 
 // AddListener registers fn, under a key if one is given. It returns the number
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 func (s *SyncSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.enroll("AddListener", unsafe.Pointer(&fn), nil).keyed(key)
+	return enroll(s, "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *SyncSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.enroll("AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
+	return enroll(s, "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense.
 func (s *SyncSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.enroll("Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
+	return enroll(s, "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed scope.
 func (s *SyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.enroll("TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
+	return enroll(s, "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // Step registers a listener that returns how to take back what it did, or nil
@@ -157,18 +156,19 @@ func (s *SyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...
 func (s *SyncSignal[T]) Step(do func(context.Context, T) (Undo, error), opts ...ListenerOption) *Subscription {
 	// An Undo is a listen.Undo by another name, and so are the functions that
 	// return it: the same word, called in the same way.
-	r := s.enroll("Step", nil, nil)
+	r := enroll(s, "Step", nil, nil)
 	r.h.Step = *(*unsafe.Pointer)(unsafe.Pointer(&do))
 	return r.orPanic(opts)
 }
 
-func (s *SyncSignal[T]) enroll(call string, plain, fails unsafe.Pointer) *registration {
-	return s.b.enroll(s.b.settle(KindSync, (*listen.Type[T])(nil)), call, plain, fails, chain.Bare[T])
+// enroll is a function because a method would cost every payload type one more.
+func enroll[T any](s *SyncSignal[T], call string, plain, fails unsafe.Pointer) *registration {
+	return s.b.enroll(s.b.settle(KindSync, (*T)(nil)), call, plain, fails, chain.Bare[T])
 }
 
 // Stats returns what the signal has counted.
 func (s *SyncSignal[T]) Stats() (stats SignalStats) {
-	s.b.stats(s.b.settle(KindSync, (*listen.Type[T])(nil)), &stats)
+	s.b.stats(s.b.settle(KindSync, (*T)(nil)), &stats)
 	return stats
 }
 
@@ -177,5 +177,5 @@ func (s *SyncSignal[T]) Stats() (stats SignalStats) {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *SyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.b.settle(KindSync, (*listen.Type[T])(nil)).turnedAway(ctx, payload, err)
+	s.b.settle(KindSync, (*T)(nil)).turnedAway(ctx, payload, err)
 }

@@ -8,7 +8,6 @@ import (
 	"unsafe"
 
 	"example.com/signals/internal/engine"
-	"example.com/signals/internal/listen"
 	"example.com/signals/internal/source"
 )
 
@@ -18,7 +17,7 @@ import (
 // contradict: what they say must be so, but they need not say all. An Observe
 // or Around would not be used, and so contradicts. On a closed bus the signal is closed.
 func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
-	return (*AsyncSignal[T])(b.topic(KindAsync, name, (*listen.Type[T])(nil), opts, func(st *settings) member {
+	return (*AsyncSignal[T])(b.topic(KindAsync, name, (*T)(nil), opts, func(st *settings) member {
 		s := new(AsyncSignal[T])
 		s.first.Store(s.b.equip(st, (*engine.Typed[T])(nil), 1)[0])
 		return member{st, &s.b, unsafe.Pointer(s)}
@@ -27,7 +26,7 @@ func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 
 // SyncTopic is Topic for a sync signal. On a closed bus it works as before.
 func SyncTopic[T any](b *Bus, name string, opts ...Option) *SyncSignal[T] {
-	return (*SyncSignal[T])(b.topic(KindSync, name, (*listen.Type[T])(nil), opts, func(st *settings) member {
+	return (*SyncSignal[T])(b.topic(KindSync, name, (*T)(nil), opts, func(st *settings) member {
 		s := new(SyncSignal[T])
 		s.b.init(st)
 		return member{st, &s.b, unsafe.Pointer(s)}
@@ -36,7 +35,7 @@ func SyncTopic[T any](b *Bus, name string, opts ...Option) *SyncSignal[T] {
 
 // topic is Topic: it returns the signal of that name, which build makes if
 // there is none.
-func (b *Bus) topic(kind Kind, name string, ops listen.Typer, opts []Option, build func(*settings) member) unsafe.Pointer {
+func (b *Bus) topic(kind Kind, name string, ops any, opts []Option, build func(*settings) member) unsafe.Pointer {
 	call := map[Kind]string{KindSync: "SyncTopic", KindAsync: "Topic"}[kind]
 	if b == nil {
 		panic(fmt.Sprintf("signals: %s %q: the bus is nil", call, name))
@@ -128,7 +127,7 @@ func sameFunc(a, b any) bool { return reflect.ValueOf(a).Pointer() == reflect.Va
 // Lookup returns the signal of that name, of whatever kind, if there is one
 // with that payload type.
 func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
-	kind, self := b.lookup(name, (*listen.Type[T])(nil))
+	kind, self := b.lookup(name, (*T)(nil))
 	switch kind {
 	case KindSync:
 		return (*SyncSignal[T])(self), true
@@ -142,7 +141,7 @@ func Lookup[T any](b *Bus, name string) (Signal[T], bool) {
 
 // lookup returns the kind of the signal of that name and payload type, and the
 // signal.
-func (b *Bus) lookup(name string, ops listen.Typer) (Kind, unsafe.Pointer) {
+func (b *Bus) lookup(name string, ops any) (Kind, unsafe.Pointer) {
 	of := engine.TypeOf(ops)
 	b.mu.Lock()
 	defer b.mu.Unlock()

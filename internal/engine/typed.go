@@ -13,7 +13,6 @@ import (
 // reflection tells: the functions of *Typed. It is a small interface on
 // purpose: each method costs every payload type some time to compile.
 type Payload interface {
-	listen.Typer
 	// Slot returns a nil pointer to a slot.
 	Slot() any
 	// Clear empties n slots.
@@ -39,9 +38,6 @@ type slot[T any] struct {
 	ctx     context.Context // at the beginning, where contextOf finds it
 	payload T               // the last field, as newPayloadType knows
 }
-
-// Type is of Payload.
-func (*Typed[T]) Type() any { return (*T)(nil) }
 
 // Slot is of Payload.
 func (*Typed[T]) Slot() any { return (*slot[T])(nil) }

@@ -56,12 +56,18 @@ func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
 	}
 }
 
-// TypeOf returns the payload type.
-func TypeOf(p listen.Typer) reflect.Type { return reflect.TypeOf(p.Type()).Elem() }
+// TypeOf returns the payload type T of a Payload, or of a *T.
+func TypeOf(of any) reflect.Type {
+	if p, ok := of.(Payload); ok {
+		slot := reflect.TypeOf(p.Slot()).Elem()
+		return slot.Field(slot.NumField() - 1).Type
+	}
+	return reflect.TypeOf(of).Elem()
+}
 
 // Filter returns the function f, which must be a func(T) bool of the payload
 // type, as the pointer that it is.
-func Filter(p listen.Typer, f any) (pass unsafe.Pointer, ok bool) {
+func Filter(p, f any) (pass unsafe.Pointer, ok bool) {
 	if reflect.TypeOf(f) != reflect.FuncOf([]reflect.Type{TypeOf(p)}, []reflect.Type{reflect.TypeFor[bool]()}, false) {
 		return nil, false
 	}

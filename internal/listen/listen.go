@@ -123,7 +123,10 @@ func (h *Handler) Sealed() *Handler {
 // Special reports whether the handler needs more than a bare call.
 func (h *Handler) Special() bool { return h.special }
 
-// Ended reports whether a context of Until has.
+// Ended reports whether a context of Until has. Inlined, it would be compiled for
+// each payload type.
+//
+//go:noinline
 func (h *Handler) Ended() bool {
 	for _, ctx := range h.Until {
 		if ctx.Err() != nil {

@@ -9,18 +9,6 @@ import (
 // it is kept as that, and read as the function that it is, in place: helpers
 // for it would be compiled for each payload type as well.
 
-// Typer tells the payload type.
-type Typer interface {
-	// Type returns a nil pointer to it.
-	Type() any
-}
-
-// Type is the Typer of T; a nil pointer will do.
-type Type[T any] struct{}
-
-// Type is of Typer.
-func (*Type[T]) Type() any { return (*T)(nil) }
-
 // Run calls the listener's function or, before that, asks the filters: whether
 // the options let payload through. A panic becomes an error.
 func Run[T any](ctx context.Context, h *Handler, filter bool, payload T) (undo Undo, ok bool, err error) {
