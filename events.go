@@ -23,8 +23,15 @@ import (
 // without bound unless MaxLag is given. A taken key, or Concurrency, panics
 // when the range starts. With Once the loop runs once.
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
-	r := &ranged{&s.b, (*engine.Typed[T])(nil), ctx, opts}
-	return func(yield func(T) bool) { r.loop((*unsafe.Pointer)(unsafe.Pointer(&yield))) }
+	seq := s.b.events((*engine.Typed[T])(nil), ctx, opts)
+	return *(*iter.Seq[T])(unsafe.Pointer(&seq))
+}
+
+// events returns an iter.Seq of the payload type: its argument, a function, is the
+// one word that a pointer is, and is passed in the same way.
+func (b *base) events(ops engine.Payload, ctx context.Context, opts []ListenerOption) func(yield unsafe.Pointer) { //nolint:revive // the payload type is the receiver's part
+	r := &ranged{b, ops, ctx, opts}
+	return func(yield unsafe.Pointer) { r.loop(&yield) }
 }
 
 // ranged is what ranges over one call of Events have in common.

@@ -83,10 +83,18 @@ func (w *Worker) callBatch() bool {
 			b.payloads = g.ops.slice(max(len(b.in), int(min(b.max, uint64(w.cl.c.n)))))
 		}
 		g.gather(b.payloads, w.cl.c, b.in)
-		return nil, false, g.ops.Batch(ctx, h, b.payloads.UnsafePointer(), len(b.in))
+		return nil, false, callBatched(ctx, h, b.payloads.UnsafePointer(), len(b.in))
 	}
 	_, w.failure = call.Make(w.batchContext(b.in), run, func() listen.Runner { return run }, r.gone)
 	return call.Called || w.failure != nil || !r.gone()
+}
+
+// callBatched calls the listener, a func(context.Context, []T) error. A slice is
+// passed in the same way whatever its element type.
+func callBatched(ctx context.Context, h *listen.Handler, payloads unsafe.Pointer, n int) (err error) {
+	err = listen.Running
+	defer h.Recover(&err)
+	return (*(*func(context.Context, []struct{}) error)(unsafe.Pointer(&h.Batch)))(ctx, unsafe.Slice((*struct{})(payloads), n))
 }
 
 // batchContext is the context of a batch of those emissions: the values of that

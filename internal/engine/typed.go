@@ -24,8 +24,6 @@ type Payload interface {
 	Yield(yield *unsafe.Pointer, slot unsafe.Pointer) bool
 	// Call is a listen.Runner for the payload in a slot.
 	Call(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (listen.Undo, bool, error)
-	// Batch calls a listener of batches with n payloads.
-	Batch(ctx context.Context, h *listen.Handler, payloads unsafe.Pointer, n int) error
 }
 
 // Typed is the Payload of type T; a nil pointer will do.
@@ -48,13 +46,6 @@ func (*Typed[T]) Clear(slots unsafe.Pointer, n int) { clear(unsafe.Slice((*slot[
 // Call is of Payload.
 func (*Typed[T]) Call(ctx context.Context, h *listen.Handler, filter bool, p unsafe.Pointer) (listen.Undo, bool, error) {
 	return listen.Run(ctx, h, filter, (*slot[T])(p).payload)
-}
-
-// Batch is of Payload.
-func (*Typed[T]) Batch(ctx context.Context, h *listen.Handler, payloads unsafe.Pointer, n int) (err error) {
-	err = listen.Running
-	defer h.Recover(&err)
-	return (*(*func(context.Context, []T) error)(unsafe.Pointer(&h.Batch)))(ctx, unsafe.Slice((*T)(payloads), n))
 }
 
 // Run is of Payload. This is the hot loop.
