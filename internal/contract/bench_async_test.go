@@ -95,6 +95,30 @@ func asyncHeld(listeners, emitters int, opts ...signals.Option) load {
 	}
 }
 
+// guardedLog: that many goroutines append to a slice under a mutex, which is the
+// least that an ordered log with several emitters can do.
+func guardedLog(emitters int) load {
+	var mu sync.Mutex
+	type entry struct {
+		ctx     context.Context
+		payload tick
+	}
+	log := make([]entry, 0, roundSize*emitters)
+	push := parallel(emitters, timed(func(n int) {
+		for range n {
+			mu.Lock()
+			log = append(log, entry{bg, aTick})
+			mu.Unlock()
+		}
+	}))
+	return func(n int) time.Duration {
+		return rounds(n, roundSize*emitters, func(n int) time.Duration {
+			log = log[:0]
+			return push(n)
+		})
+	}
+}
+
 func channelsHeld(listeners int) load {
 	channels := make([]chan event, listeners)
 	for i := range channels {

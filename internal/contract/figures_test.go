@@ -167,7 +167,8 @@ func ratioRows(cancellable context.Context) []figure {
 		ratio("async end to end, 1 listener / a channel", 1/1.5, channelEndToEnd, of(asyncEndToEnd, 1)).long(4*ms, 40),
 		ratio("async end to end, 10 listeners / a bare loop", 1.6, each(10), of(asyncEndToEnd, 10)).long(4*ms, 40),
 		ratio("async end to end, 100 listeners / a bare loop", 1.1, each(100), of(asyncEndToEnd, 100)).long(8*ms, 40),
-		ratio("async Emit, held, 2 emitters / 1", 1.5, held(1, 1), held(1, 2)).many(16384, 50),
+		ratio("async Emit, held, 2 emitters / 1", 0, held(1, 1), held(1, 2)).many(16384, 50),
+		ratio("the same / 2 that append to a slice under a mutex", 1.25, func() load { return guardedLog(2) }, held(1, 2)).many(16384, 50),
 		ratio("1 emission to 100 idle listeners / a goroutine each", 0.4, func() load { return goroutineEach(100) }, func() load { return fanOut(100) }),
 		ratio("adding 10,000 listeners / 1,000, while emitting", 15, func() load { return addWhileEmitting(1000, false).times(1000) }, func() load { return addWhileEmitting(10000, false).times(10000) }).long(ms, 5),
 		ratio("async, one comes and goes among 10,000 listeners / 10", 20, func() load { return comeAndGo("async", 10) }, func() load { return comeAndGo("async", 10_000) }),
@@ -180,8 +181,8 @@ func ratioRows(cancellable context.Context) []figure {
 		ratio("making 10,000 topics / 1,000", 15, func() load { return making(1000) }, func() load { return making(10_000) }).long(ms, 3),
 		ratio("async Emit, 1,000 listeners of 1,000 priorities / of one", 2, func() load { return prioritised(1) }, func() load { return prioritised(1000) }).many(200, 5),
 		ratio("EmitWait in a loop, 100 frames deep / not", 1.2, func() load { return waiting(0) }, func() load { return waiting(100) }).long(2*ms, 20),
-		ratio("sync with SlowAfter, 1 listener / without", 14, onePlain, func() load { return ticks(syncWith(1, ignoreTick, signals.SlowAfter(time.Minute))) }),
-		ratio("sync, 100 listeners with an empty ListenerBegin / a bare loop", 20, bare(100), func() load { return begun(100) }),
+		ratio("sync with SlowAfter, 1 listener / without", 12, onePlain, func() load { return ticks(syncWith(1, ignoreTick, signals.SlowAfter(time.Minute))) }),
+		ratio("sync, 100 listeners with an empty ListenerBegin / a bare loop", 15, bare(100), func() load { return begun(100) }),
 	}
 }
 
