@@ -26,6 +26,11 @@ func TestEveryAcceptedOrderComesToItsEnd(t *testing.T) {
 	if o.Accepted < 50 || s.Orders != o.Accepted || s.Filled == 0 || o.Total() == 0 || o.Refused["failed"] != 0 || e.Failures() != 0 {
 		t.Errorf("%+v, %+v, %d failures", o, s, e.Failures())
 	}
+	for _, st := range e.Stats() {
+		if want := o.Total(); st.Name == "order" && (st.Vetoes != uint64(want) || st.Failures != 0) {
+			t.Errorf("%s: %d vetoes and %d failures of %d refusals", st.Name, st.Vetoes, st.Failures, want)
+		}
+	}
 	if c := e.Chain().Percentiles().Count; c != o.Accepted+o.Total() {
 		t.Errorf("%d orders measured, want %d", c, o.Accepted+o.Total())
 	}

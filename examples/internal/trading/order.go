@@ -3,6 +3,7 @@ package trading
 import (
 	"fmt"
 
+	"example.com/signals"
 	"example.com/signals/examples/internal/trading/book"
 	"example.com/signals/examples/internal/trading/itch"
 )
@@ -58,8 +59,8 @@ func (r *Refusal) Error() string {
 	return "trading: " + r.Reason + ": " + fmt.Sprintf(r.format, r.args...)
 }
 
-// refuse makes the error with which a step of the chain says no. All of them
-// come from here: this is the line to change for a no that is no failure.
+// refuse makes the error with which a step of the chain says no: a veto, so that
+// nobody takes it for a failure. errors.AsType finds the Refusal.
 func refuse(reason, format string, args ...any) error {
-	return &Refusal{reason, format, args}
+	return signals.Veto(&Refusal{reason, format, args})
 }

@@ -118,10 +118,10 @@ func (m *Measurement) write(w io.Writer) {
 		fmt.Fprintf(w, "%s, from when a message was due\n", rate)
 	}
 	table(w, func(row func(cells ...string)) {
-		row("signal", "emissions", "deliveries", "failures", "drops", "refusals", "pending")
+		row("signal", "emissions", "deliveries", "failures", "vetoes", "drops", "refusals", "pending")
 		for _, st := range m.Stats {
 			cells := []string{st.Name}
-			for _, n := range []uint64{st.Emissions, st.Deliveries, st.Failures, st.Drops, st.Refusals, uint64(st.Pending)} {
+			for _, n := range []uint64{st.Emissions, st.Deliveries, st.Failures, st.Vetoes, st.Drops, st.Refusals, uint64(st.Pending)} {
 				cells = append(cells, group(n))
 			}
 			row(cells...)
