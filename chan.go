@@ -66,11 +66,7 @@ func (b *base) channel(ops engine.Payload, ctx context.Context, p *engine.Pump, 
 
 	// Not weakly, as Until does it: whoever ranges over the channel waits for its end.
 	stop := context.AfterFunc(ctx, func() { e.unsubscribe() })
-	p.For(e.readers[0], c.once, func() {
-		defer end()
-		stop()
-		e.unsubscribe()
-	})
+	p.For(e.readers[0], c.once, func() { stop(); e.unsubscribe() }, end)
 	enlisted := false
 	defer func() {
 		if !enlisted { // also if the Growth policy panics

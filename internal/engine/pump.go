@@ -24,10 +24,11 @@ type Puller interface {
 // sends, on a worker, was rejected for that: with MaxWorkers(1) it would hold up
 // all others for as long as nobody receives.
 type Pump struct {
-	r     *Reader        // read only once attached, as are the next five
+	r     *Reader        // read only once attached, as are the next six
 	send  unsafe.Pointer // a func(T) bool of the payload type: whether it was received, rather than the end has come
 	quit  chan struct{}  // closed when the reader has been detached
 	once  bool           // one emission, and it is over
+	leave func()         // detaches the reader
 	end   func()         // called once, when it is over
 	start func()         // the goroutine's body
 
@@ -41,10 +42,10 @@ func NewPump(send unsafe.Pointer, quit chan struct{}) *Pump {
 }
 
 // For says what the pump is for: a reader that was made with it, and is to be
-// attached. end is called on a goroutine of the pump's when no more will be
-// handed over.
-func (p *Pump) For(r *Reader, once bool, end func()) {
-	p.r, p.once, p.end = r, once, end
+// attached. When no more will be handed over, leave, which must detach the reader, and
+// then end are called on a goroutine of the pump's.
+func (p *Pump) For(r *Reader, once bool, leave, end func()) {
+	p.r, p.once, p.leave, p.end = r, once, leave, end
 	id, run := r.g.id, p.run
 	p.start = func() { inside.Mark(id, run) } // a Filter that waits must know that it is inside
 }
@@ -78,7 +79,8 @@ func (p *Pump) run() {
 	}
 	ended = true
 	if over {
-		p.end()
+		defer p.end() // also if an observer that is told of it calls Goexit
+		p.leave()
 	}
 }
 
@@ -151,5 +153,8 @@ func (p *Pump) handOver() (over bool) {
 		at = from + 1 // it is not for this one
 	}
 	returned = true
+	if over { // first, so that what finds room now does not come here to be dropped
+		p.leave()
+	}
 	return over
 }
