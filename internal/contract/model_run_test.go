@@ -107,7 +107,7 @@ type heldListener struct {
 
 type heldCall struct {
 	payload int
-	ctx     context.Context // of the call; nil in a Filter and in a loop
+	ctx     context.Context // of the call
 	do      chan func()     // closed to release the call
 }
 
@@ -162,7 +162,7 @@ func (h *heldListener) behave(payload int) error {
 }
 
 func (h *heldListener) pass(w wide) bool {
-	h.hold(nil, w.n)
+	h.hold(context.Background(), w.n)
 	switch verdict(h.l.id, w.n) {
 	case "panic":
 		panic("boom")
@@ -416,7 +416,7 @@ func (p *program) compareContexts(h *heldListener) error {
 	}
 	for _, c := range h.l.held() {
 		held := h.take(c.e.payload, false)
-		if held == nil || held.ctx == nil || c.filtering {
+		if held == nil || c.filtering {
 			continue // told of elsewhere
 		}
 		if got, want := held.ctx.Err() != nil, p.m.cancelled(h.l, c); got != want {

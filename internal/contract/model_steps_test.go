@@ -237,7 +237,7 @@ func (p *program) add(a, b int) {
 	case l.events:
 		go func() {
 			for w := range p.s.Events(context.Background(), opts...) {
-				h.hold(nil, w.n, w.n)
+				h.hold(context.Background(), w.n, w.n)
 			}
 		}()
 	case l.channel:
