@@ -238,6 +238,16 @@
 // iter.Pull nobody is inside it. The range ends on break, when ctx ends, on
 // removal, or after Close when it has delivered everything.
 //
+// # Channels
+//
+// [AsyncSignal.Chan] registers a listener and returns a channel without a buffer.
+// Emissions wait without bound unless MaxLag is given; one is finished when its
+// value has been received. The value in hand is a call in flight: MaxLag does not
+// count it, and removal drops it. The channel is closed when ctx or an Until ends,
+// on removal, behind the one value of Once, or after Close when everything has
+// been received. While there is something to receive a goroutine waits, which is
+// none of MaxWorkers. Around does not wrap it; Cancellable and Concurrency panic.
+//
 // # Batches
 //
 //   - [AsyncSignal.SubscribeBatch]: each call gets what waits, in order, at most

@@ -45,7 +45,8 @@ type ranged struct {
 // loop is one range. yield is its body, a func(T) bool of the payload type.
 func (rg *ranged) loop(yield *unsafe.Pointer) {
 	r := rg.b.enrollAsync(rg.ops, "Events", nil, unsafe.Pointer(yield))
-	r.pull = make(chan struct{}, 1)
+	loop := engine.NewLoop(yield)
+	r.pull = loop
 	e, c := r.entry(rg.opts)
 	if c.concurrency > 1 {
 		panic(fmt.Sprintf("signals: Events on %q: a loop runs one body at a time; Concurrency(%d) makes no sense", e.st.Name(), c.concurrency))
@@ -56,5 +57,5 @@ func (rg *ranged) loop(yield *unsafe.Pointer) {
 		panic(err.Error())
 	}
 	defer sub.Unsubscribe()
-	engine.NewLoop(e.readers[0], yield).Run(orBackground(rg.ctx))
+	loop.Run(orBackground(rg.ctx), e.readers[0])
 }

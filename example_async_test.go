@@ -463,3 +463,35 @@ func ExampleAsyncSignal_SubscribeBatch() {
 	// insert [2 3 4]
 	// insert [5 6]
 }
+
+// A channel is for a consumer that selects over several sources.
+func ExampleAsyncSignal_Chan() {
+	ctx, stop := context.WithCancel(context.Background())
+	// region chan
+	orders, refunds := signals.New[int](), signals.New[int]()
+	placed, refunded := orders.Chan(ctx), refunds.Chan(ctx)
+
+	orders.Emit(ctx, 300)
+	refunds.Emit(ctx, 100)
+	orders.Emit(ctx, 50)
+
+	balance := 0
+	for range 3 {
+		select {
+		case cents := <-placed:
+			balance += cents
+		case cents := <-refunded:
+			balance -= cents
+		}
+	}
+	fmt.Println("balance:", balance)
+
+	stop() // as both end with ctx
+	_, open := <-placed
+	fmt.Println("open:", open)
+	// endregion
+
+	// Output:
+	// balance: 250
+	// open: false
+}

@@ -56,7 +56,7 @@ type registration struct {
 	h       *listen.Handler
 	bare    func(*listen.Handler) (forEmit, forTry unsafe.Pointer) // sync signals
 	engines []*engine.Engine                                       // async signals
-	pull    chan struct{}                                          // of Events
+	pull    engine.Puller                                          // of Events and Chan
 }
 
 // enroll begins a registration. plain or fails is the address of the function.

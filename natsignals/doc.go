@@ -50,11 +50,14 @@
 //     from the first message that is not acknowledged, with growing waits, until
 //     it is, or the Publisher is closed. What waits is the lag of its listener;
 //     Capacity and MaxLag bound it.
-//   - A signal of the core is published message by message, so that each one
-//     that is lost counts as a failure. If a signal of your own can hand over
-//     batches (SubscribeBatch) and the stream has AllowAtomicPublish, a batch is published with one acknowledgement: all of
-//     it or nothing. On a stream without, one message is in flight: with
-//     several, a change of leader can store the later and lose the earlier.
+//   - A signal of the core is published message by message: each has the trace of
+//     its emission, is a failure of its own when it is lost, and answers the EmitWait
+//     of its emission. A batch of the core has one context and one outcome for all.
+//     If a signal of your own can hand over batches (SubscribeBatch) and the stream has
+//     AllowAtomicPublish, a batch is published with one acknowledgement: all of it or
+//     nothing, with the trace of its context. On a stream without, one message is in
+//     flight: with several, a change of leader can store the later and lose the
+//     earlier.
 //   - ShardedSignal: the same for each shard.
 //   - What no repetition can help (it does not encode, or is larger than server
 //     or stream allow) is a failure of the listener, reported as any other, and

@@ -56,8 +56,11 @@ type PublisherStats struct {
 }
 
 // batcher is an async signal that can hand over what waits in one call. The
-// signals of the core are not used as one: they count a batch that fails as one
-// failure, and here each message that is lost is counted.
+// signals of the core are not used as one, although they have batches: a call has one
+// context and one outcome for all that is in it, and here each message has a trace of
+// its own, counts as a failure of its own when it is lost, and answers its own
+// EmitWait. A listener with Concurrency that gathers was rejected, too: calls start in
+// order, and nothing says that they reach the gathering in it.
 type batcher[T any] interface {
 	SubscribeBatch(fn func(context.Context, []T) error, opts ...signals.ListenerOption) *signals.Subscription
 }

@@ -94,8 +94,10 @@ type realOp struct {
 // heldListener is a listener whose calls wait until they are released.
 type heldListener struct {
 	l      *modelListener
-	sub    *signals.Subscription // nil for Events
+	sub    *signals.Subscription // nil for Events and Chan
 	cancel context.CancelFunc    // Until
+	ch     <-chan wide           // of a Chan, or nil
+	stop   context.CancelFunc    // its context
 
 	mu   sync.Mutex
 	open bool
@@ -105,19 +107,19 @@ type heldListener struct {
 
 type heldCall struct {
 	payload int
-	do      chan func() // closed to release the call
+	ctx     context.Context // of the call
+	do      chan func()     // closed to release the call
 }
 
-func (h *heldListener) hold(payload int, call bool) {
+// hold notes the payloads of a call, or none of a Filter, and holds it.
+func (h *heldListener) hold(ctx context.Context, payload int, got ...int) {
 	h.mu.Lock()
-	if call {
-		h.got = append(h.got, payload)
-	}
-	if h.open || !call && !h.l.steps {
+	h.got = append(h.got, got...)
+	if h.open || got == nil && !h.l.steps {
 		h.mu.Unlock()
 		return
 	}
-	c := &heldCall{payload, make(chan func())}
+	c := &heldCall{payload, ctx, make(chan func())}
 	h.held = append(h.held, c)
 	h.mu.Unlock()
 	for f := range c.do {
@@ -125,9 +127,26 @@ func (h *heldListener) hold(payload int, call bool) {
 	}
 }
 
-func (h *heldListener) listen(_ context.Context, w wide) error {
-	h.hold(w.n, true)
-	switch h.l.outcome(w.n) {
+func (h *heldListener) listen(ctx context.Context, w wide) error {
+	h.hold(ctx, w.n, w.n)
+	return h.behave(w.n)
+}
+
+func (h *heldListener) listenBatch(ctx context.Context, batch []wide) error {
+	got := numbersOf(batch)
+	h.hold(ctx, got[0], got...)
+	return h.behave(got[0])
+}
+
+func numbersOf(batch []wide) (ns []int) {
+	for _, w := range batch {
+		ns = append(ns, w.n)
+	}
+	return ns
+}
+
+func (h *heldListener) behave(payload int) error {
+	switch h.l.outcome(payload) {
 	case "error":
 		return errors.New("boom")
 	case "veto":
@@ -143,7 +162,7 @@ func (h *heldListener) listen(_ context.Context, w wide) error {
 }
 
 func (h *heldListener) pass(w wide) bool {
-	h.hold(w.n, false)
+	h.hold(context.Background(), w.n)
 	switch verdict(h.l.id, w.n) {
 	case "panic":
 		panic("boom")
@@ -174,6 +193,7 @@ func runProgram(code []byte) (err error) {
 		return nil
 	}
 	p := &program{steps: code[0]&64 != 0, observed: code[0]&16 != 0}
+	p.m.base = -1
 	opts := []signals.Option{signals.Name("model"), signals.OnFailure(p.failed)}
 	n := 1 + int(code[0]>>2&3)
 	switch code[0] & 3 {
@@ -189,11 +209,15 @@ func runProgram(code []byte) (err error) {
 		p.m.retain = 1 + int(code[1]>>1&31)
 		opts = append(opts, signals.Retain(p.m.retain))
 	}
+	if p.m.around = code[0]&32 != 0; p.m.around {
+		opts = append(opts, signals.Around(p.surround))
+	}
 	if p.observed {
 		opts = append(opts, signals.Observe(signals.Observer{Drop: p.drop}))
 	}
 	p.s = signals.New[wide](opts...)
-	p.trace = append(p.trace, fmt.Sprintf("Capacity %d, Retain %d, Reject %v, observed %v, steps %v", p.m.capacity, p.m.retain, p.m.reject, p.observed, p.steps))
+	p.trace = append(p.trace, fmt.Sprintf("Capacity %d, Retain %d, Reject %v, Around %v, observed %v, steps %v",
+		p.m.capacity, p.m.retain, p.m.reject, p.m.around, p.observed, p.steps))
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%w\nafter:\n  %s", err, strings.Join(p.trace, "\n  "))
@@ -235,6 +259,9 @@ func (p *program) free() {
 		h.held = nil
 		h.mu.Unlock()
 		h.cancel()
+		if h.ch != nil {
+			h.stop()
+		}
 	}
 	for _, op := range p.ops {
 		op.cancel()
@@ -247,10 +274,18 @@ func (p *program) free() {
 func (p *program) failed(_ context.Context, f signals.Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := fmt.Sprintf("%s %d %s", f.Key, f.Payload.(wide).n, cause(f.Err))
+	who := f.Key
 	if f.Listener == "" {
-		text = fmt.Sprintf("refused %d %s", f.Payload.(wide).n, cause(f.Err))
+		who = "refused"
 	}
+	var payload any
+	switch v := f.Payload.(type) {
+	case wide:
+		payload = v.n
+	case []wide:
+		payload = numbersOf(v)
+	}
+	text := fmt.Sprintf("%s %d %s", who, payload, cause(f.Err))
 	p.failures = append(p.failures, text)
 }
 
@@ -326,7 +361,15 @@ func (p *program) compare() error {
 			return fmt.Errorf("listener %d %q is done: %t; the model %t", h.l.id, h.l.key, !p.m.ended(h.l), p.m.ended(h.l))
 		}
 		for _, c := range h.l.held() {
-			calls = append(calls, c.e.payload)
+			if !h.l.channel || c.filtering {
+				calls = append(calls, c.e.payload)
+			}
+		}
+		if h.ch != nil && p.m.ended(h.l) && !isClosed(h.ch) {
+			return fmt.Errorf("listener %d %q has ended, and its channel has not", h.l.id, h.l.key)
+		}
+		if err := p.compareContexts(h); err != nil {
+			return err
 		}
 		if h.l.conc > 1 { // two that start at once have no order
 			slices.Sort(got)
@@ -366,10 +409,27 @@ func (p *program) compare() error {
 	return nil
 }
 
-func isClosed(c <-chan struct{}) bool {
+// compareContexts compares which calls of a listener have been cancelled.
+func (p *program) compareContexts(h *heldListener) error {
+	if !h.l.cancels {
+		return nil
+	}
+	for _, c := range h.l.held() {
+		held := h.take(c.e.payload, false)
+		if held == nil || c.filtering {
+			continue // told of elsewhere
+		}
+		if got, want := held.ctx.Err() != nil, p.m.cancelled(h.l, c); got != want {
+			return fmt.Errorf("listener %d %q in %d is cancelled: %t; the model %t", h.l.id, h.l.key, c.e.payload, got, want)
+		}
+	}
+	return nil
+}
+
+func isClosed[T any](c <-chan T) bool {
 	select {
-	case <-c:
-		return true
+	case _, ok := <-c:
+		return !ok
 	default:
 		return false
 	}
@@ -418,7 +478,10 @@ func (p *program) look() error {
 }
 
 func (l *modelListener) check(st signals.ListenerStats) error {
-	lag := len(l.line) + len(l.calls)
+	lag := len(l.line)
+	for _, c := range l.calls {
+		lag += c.size()
+	}
 	if !l.listed {
 		lag = st.Lag
 	}

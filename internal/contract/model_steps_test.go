@@ -104,7 +104,40 @@ func (p *program) do(m *modelOp, payload int) {
 	go func() { op.end(op.call(ctx, p.s, sub, payload)) }()
 }
 
+// payloadKey is of the number of an emission in its context.
+type payloadKey struct{}
+
+// surround is the Around of a signal.
+func (p *program) surround(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+	n, ok := ctx.Value(payloadKey{}).(int)
+	if !ok {
+		panic("the context has lost its values")
+	}
+	switch wraps(l.Key, n) {
+	case "refuses":
+		p.lastOf(l.Key).hold(ctx, n)
+		return errors.New("boom")
+	case "swallows":
+		_ = next(ctx)
+		return nil
+	}
+	return next(ctx)
+}
+
+// lastOf returns the last listener that had a key: the one that is called.
+func (p *program) lastOf(key string) *heldListener {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range slices.Backward(p.listeners) {
+		if h.l.key == key {
+			return h
+		}
+	}
+	panic("no listener has that key")
+}
+
 func (op *realOp) call(ctx context.Context, s *signals.AsyncSignal[wide], sub *signals.Subscription, payload int) string {
+	ctx = context.WithValue(ctx, payloadKey{}, payload)
 	switch op.kind {
 	case opEmit:
 		s.Emit(ctx, wide{n: payload})
@@ -141,6 +174,15 @@ func (p *program) add(a, b int) {
 	if !l.events && !l.once && b&48 == 48 {
 		l.conc = 2
 	}
+	switch {
+	case !p.steps: // what follows is of those whose every call is held
+	case !l.events && b>>3%4 == 1:
+		l.channel, l.conc = true, 1
+		l.once = l.once && (p.m.capacity == 0 || p.m.reject) // see remove
+	case !l.events && b>>3%4 == 2:
+		l.once, l.conc, l.batch = false, 1, []int{1, 2, 3, 5, 1000}[a%5]
+	}
+	l.cancels = !l.events && !l.channel && a&32 != 0
 	if p.steps && l.once {
 		l.filter = true // so that its removal is a step of its own
 	}
@@ -153,6 +195,12 @@ func (p *program) add(a, b int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &heldListener{l: l, open: l.open, cancel: cancel}
 	opts := []signals.ListenerOption{signals.Key(l.key), signals.Priority(l.priority), signals.Until(ctx)}
+	if l.cancels {
+		opts = append(opts, signals.Cancellable())
+	}
+	if l.batch > 0 && l.batch < 1000 {
+		opts = append(opts, signals.MaxBatch(l.batch))
+	}
 	if l.conc > 1 {
 		opts = append(opts, signals.Concurrency(l.conc))
 	}
@@ -173,31 +221,49 @@ func (p *program) add(a, b int) {
 		opts = append(opts, signals.MaxLag(l.maxLag, policy))
 	}
 	if !p.m.add(l) {
+		if l.batch > 0 {
+			opts = []signals.ListenerOption{signals.Key(l.key)} // without MaxBatch
+		}
 		if _, err := p.s.TrySubscribe(h.listen, opts...); !errors.Is(err, signals.ErrKeyTaken) && !p.m.closed {
 			p.wrong(fmt.Errorf("key %q is taken, and TrySubscribe returned %w", l.key, err))
 		}
 		cancel()
 		return
 	}
+	p.mu.Lock()
 	p.listeners = append(p.listeners, h)
-	if !l.events {
+	p.mu.Unlock()
+	switch {
+	case l.events:
+		go func() {
+			for w := range p.s.Events(context.Background(), opts...) {
+				h.hold(context.Background(), w.n, w.n)
+			}
+		}()
+	case l.channel:
+		ctx, h.stop = context.WithCancel(context.Background())
+		h.ch = p.s.Chan(ctx, opts...)
+	case l.batch > 0:
+		h.sub = p.s.SubscribeBatch(h.listenBatch, opts...)
+	default:
 		h.sub = p.s.Subscribe(h.listen, opts...)
-		return
 	}
-	go func() {
-		for w := range p.s.Events(context.Background(), opts...) {
-			h.hold(w.n, true)
-		}
-	}()
 }
 
+// remove removes a listener. That of a channel makes room twice, by what waits and by
+// what is in hand, and who claims in between is open.
 func (p *program) remove(h *heldListener, how int) {
+	if h.l.channel && len(p.m.line) > 0 {
+		return
+	}
 	p.say("remove %d, way %d", h.l.id, how%3)
 	p.m.remove(h.l)
 	p.m.settle()
 	switch {
 	case how%3 == 0 && h.sub != nil:
 		h.sub.Unsubscribe()
+	case how%3 == 0 && h.ch != nil:
+		h.stop()
 	case how%3 == 1:
 		h.cancel()
 	default:
@@ -233,8 +299,28 @@ func (p *program) release(h *heldListener, i int) {
 	c := h.l.held()[i]
 	payload, i := c.e.payload, slices.Index(h.l.calls, c)
 	p.say("release %d in %d", payload, h.l.id)
+	inHand := h.l.channel && !c.filtering
 	p.m.release(h.l, i)
+	if inHand {
+		p.receive(h, payload)
+		return
+	}
 	close(h.take(payload, true).do)
+}
+
+// receive receives the value in hand.
+func (p *program) receive(h *heldListener, payload int) {
+	select {
+	case w, ok := <-h.ch:
+		if !ok || w.n != payload {
+			p.wrong(fmt.Errorf("listener %d gave %d, %v; want %d", h.l.id, w.n, ok, payload))
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.got = append(h.got, w.n)
+	default:
+		p.wrong(fmt.Errorf("listener %d has nothing in hand; want %d", h.l.id, payload))
+	}
 }
 
 // toggle holds the calls of a listener from now on, or lets all go.

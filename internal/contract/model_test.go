@@ -28,7 +28,21 @@ import (
 //  7. Drain ends when what was pending then no longer is, EmitWait when its emission
 //     is not, Close turns the queue away and then drains; each with its ctx before.
 //
-//  8. With Retain a new listener first gets the last n accepted emissions in its line,
+//  8. A value in the hands of a channel is a call in flight, which ends when somebody
+//     receives it. Removal drops it; Once removes behind it.
+//
+//  9. A listener of batches takes from the head of its line as many as it may: at most
+//     MaxBatch, none from beyond a chunk, what an open Drain or Close waits for, or
+//     what is replayed to it. Its Filter sees them one by one, and those that pass are
+//     one call, with one failure for all.
+//
+//  10. An Around that does not go on makes a call that nobody sees, and one that
+//     swallows a failure a delivery.
+//
+//  11. A cancellable call is told of the removal, but for that of Once, of a Close that
+//     gave up, before it or in it, and of the end of its EmitWait.
+//
+//  12. With Retain a new listener first gets the last n accepted emissions in its line,
 //     one by one. They pend again, and an open Drain waits for those before it; an
 //     EmitWait does not wait for it. After Close nothing is retained.
 //
@@ -40,6 +54,9 @@ type model struct {
 	kept     []*modelEmission
 	reject   bool
 	closed   bool
+	gaveUp   bool             // a Close has
+	around   bool             // see wraps
+	base     int              // where the chunks begin, or -1
 	list     []*modelListener // in calling order
 	all      []*modelListener // the removed ones too
 	line     []*modelEmission // wait for room
@@ -61,6 +78,9 @@ type modelListener struct {
 	once     bool
 	filter   bool
 	events   bool // a range over Events
+	channel  bool // a Chan
+	batch    int  // of batches: MaxBatch, or more than a chunk
+	cancels  bool // Cancellable
 	steps    bool // filters are held, too
 	open     bool // calls are not held
 	fromNow  bool
@@ -78,7 +98,11 @@ type modelListener struct {
 }
 
 type modelCall struct {
-	e         *modelEmission
+	e         *modelEmission   // of a batch the first one
+	in        []*modelEmission // of a batch: those that have passed the Filter
+	failed    []*modelEmission // whose Filter has failed
+	out       []*modelEmission // all others
+	rest      []*modelEmission // that it has yet to see
 	filtering bool
 	waiting   bool // behind its Filter, for the calls of earlier emissions to start
 }
@@ -100,6 +124,7 @@ type modelOp struct {
 	quiet  *modelListener   // Subscription.Wait
 	at     int              // accepted before
 	done   bool
+	ended  bool // its context has
 	result string
 }
 
@@ -166,6 +191,9 @@ func (m *model) accept(e *modelEmission) {
 	}
 	e.left = m.attached()
 	e.asked = e.left
+	if m.base < 0 && (e.left > 0 || m.retain > 0) {
+		m.base = e.at
+	}
 	m.pending = append(m.pending, e)
 	m.finished(e)
 	for _, l := range m.list {
@@ -266,7 +294,7 @@ func (m *model) settle() {
 				moved = true
 				break
 			}
-			if l.events && m.closed && len(l.line) == 0 && len(l.calls) == 0 {
+			if (l.events || l.channel) && m.closed && len(l.line) == 0 && len(l.calls) == 0 {
 				m.remove(l) // its range has ended
 				moved = true
 				break
@@ -294,6 +322,10 @@ func (l *modelListener) held() (cs []*modelCall) {
 
 // begin starts a call.
 func (m *model) begin(l *modelListener) {
+	if l.batch > 0 {
+		m.beginBatch(l)
+		return
+	}
 	c := &modelCall{e: l.line[0], filtering: l.filter}
 	l.line = l.line[1:]
 	l.calls = append(l.calls, c)
@@ -307,6 +339,10 @@ func (m *model) begin(l *modelListener) {
 
 // filtered ends the Filter of a call.
 func (m *model) filtered(l *modelListener, c *modelCall) {
+	if l.batch > 0 {
+		m.filteredOne(l, c)
+		return
+	}
 	c.filtering = false
 	switch v := verdict(l.id, c.e.payload); {
 	case v == "panic":
@@ -343,20 +379,69 @@ func (m *model) lose(l *modelListener, c *modelCall) {
 
 // enter begins the call of the listener itself.
 func (m *model) enter(l *modelListener, c *modelCall) {
-	if l.once {
+	if l.once && !l.channel {
 		m.remove(l)
 	}
-	l.got = append(l.got, c.e.payload)
+	if m.wraps(l, c) == "refuses" {
+		if !l.steps {
+			m.leave(l, c)
+		}
+		return
+	}
+	if !l.channel {
+		l.got = append(l.got, c.e.payload)
+	}
 	if l.open {
 		m.leave(l, c)
 	}
+}
+
+// wraps is what Around does with a call.
+func (m *model) wraps(l *modelListener, c *modelCall) string {
+	if !m.around || l.channel {
+		return ""
+	}
+	return wraps(l.key, c.e.payload)
+}
+
+// wraps is what the Around of a signal does: it knows the listener by its key, and
+// the payload by the context.
+func wraps(key string, payload int) string {
+	switch (payload*11 + len(key)*5 + int(key[len(key)-1])) % 9 {
+	case 0:
+		return "refuses"
+	case 1, 2:
+		return "swallows"
+	}
+	return ""
 }
 
 // leave ends the call of the listener itself.
 func (m *model) leave(l *modelListener, c *modelCall) {
 	l.run++
 	m.run++
-	m.end(l, c, l.outcome(c.e.payload))
+	if l.channel { // it is received
+		l.got = append(l.got, c.e.payload)
+	}
+	outcome := l.outcome(c.e.payload)
+	switch m.wraps(l, c) {
+	case "refuses":
+		outcome = "error"
+	case "swallows":
+		if outcome != "goexit" {
+			outcome = ""
+		}
+	}
+	if l.batch > 0 {
+		m.endBatch(l, c, outcome)
+		return
+	}
+	if l.once && l.channel { // removed behind it
+		l.calls = nil
+		m.remove(l)
+		l.calls = []*modelCall{c}
+	}
+	m.end(l, c, outcome)
 }
 
 func (m *model) end(l *modelListener, c *modelCall, err string) {
@@ -396,8 +481,8 @@ func (m *model) add(l *modelListener) bool {
 		return false
 	}
 	m.all = append(m.all, l)
-	if l.events && m.closed {
-		return true // the range has ended already
+	if (l.events || l.channel) && m.closed {
+		return true // it has ended already
 	}
 	l.listed, l.attached = true, !m.closed
 	at := 0
@@ -430,10 +515,13 @@ func (m *model) remove(l *modelListener) {
 	m.drop(l, len(l.line))
 	m.admit()
 	for _, c := range slices.Clone(l.calls) {
-		if c.waiting {
+		if c.waiting || l.channel && !c.filtering {
 			c.waiting = false
 			m.lose(l, c)
 		}
+	}
+	if m.retain == 0 && m.attached() == 0 {
+		m.base = -1 // nobody needs the log
 	}
 }
 
@@ -457,6 +545,8 @@ func (m *model) wait(op *modelOp) {
 
 // cancel ends the context of op, which has not returned.
 func (m *model) cancel(op *modelOp) {
+	op.ended = true
+	m.gaveUp = m.gaveUp || op.kind == opClose
 	if i := slices.Index(m.line, op.e); op.e != nil && i >= 0 {
 		m.line = slices.Delete(m.line, i, i+1)
 		m.refuse(op.e, "canceled")
@@ -467,7 +557,7 @@ func (m *model) cancel(op *modelOp) {
 
 // outcome is what a listener does with a payload.
 func (l *modelListener) outcome(payload int) string {
-	if l.events {
+	if l.events || l.channel {
 		return ""
 	}
 	switch (payload*7 + l.id*3) % 13 {

@@ -15,20 +15,23 @@ type batch struct {
 	next     uint64        // the emissions of the claim before it have been through the filter
 	in       []uint64      // those that have passed
 	failed   []turnedDown  // those whose filter has failed
+	told     int           // so many of them have been reported
+	settled  bool          // what has become of all is known: a Goexit is one of a failure handler's
 	outcome  error         // for the EmitWaits of those in it
 	payloads reflect.Value // a []T that is used again; empty between two calls
 }
 
 // turnedDown is an emission that did not get into a batch, by a failure.
 type turnedDown struct {
-	at  uint64
-	err error
+	at    uint64
+	err   error
+	named error // for its EmitWait
 }
 
 // runBatch is drain for a reader of batches.
 func (w *Worker) runBatch() {
 	g, r, b, cl := w.g, w.r, w.r.batch, &w.cl
-	b.next, b.in, b.failed, b.outcome = cl.from, b.in[:0], b.failed[:0], nil
+	b.next, b.in, b.failed, b.told, b.settled, b.outcome = cl.from, b.in[:0], b.failed[:0], 0, false, nil
 	w.failure = nil
 	if r.state.Add((cl.to-cl.from)*begunOne)&gone != 0 {
 		return // who removed it has dropped them
@@ -36,30 +39,39 @@ func (w *Worker) runBatch() {
 	for ; b.next < cl.to; b.next++ {
 		_, ok, err := g.ops.Call(context.Background(), r.h, true, g.slot(cl.c, b.next))
 		switch {
-		case r.gone():
-			return
 		case err != nil:
-			b.failed = append(b.failed, turnedDown{b.next, err})
+			b.failed = append(b.failed, turnedDown{b.next, err, r.l.Named(err)})
 		case ok:
 			b.in = append(b.in, b.next)
 		}
+		if r.gone() { // all of it is dropped; a failure is one all the same
+			b.settled = true
+			w.failedFilters()
+			return
+		}
 	}
-	if len(b.in) > 0 && !w.callBatch() {
-		return
+	dropped := len(b.in) > 0 && !w.callBatch()
+	b.settled = true
+	if !dropped {
+		w.at = cl.to
 	}
-	w.at = cl.to
+	defer w.failedFilters()
 	if w.failure != nil {
 		b.outcome = r.l.Named(w.failure)
-	}
-	for i := range b.failed {
-		b.failed[i].err = r.l.Named(b.failed[i].err)
-	}
-	if b.outcome != nil {
 		w.failedBatch(b.in, w.failure)
 	}
-	for _, f := range b.failed {
-		w.failedBatch([]uint64{f.at}, f.err)
+}
+
+// failedFilters reports the failures of the filter that have not been reported.
+func (w *Worker) failedFilters() {
+	b := w.r.batch
+	if b.told == len(b.failed) {
+		return
 	}
+	defer w.failedFilters() // the next one, also if the handler ends the goroutine
+	f := b.failed[b.told]
+	b.told++
+	w.failedBatch([]uint64{f.at}, f.err)
 }
 
 // callBatch calls the listener with those that have passed, unless it reports
@@ -107,26 +119,26 @@ func (w *Worker) batchContext(in []uint64) context.Context {
 func (w *Worker) failedBatch(in []uint64, err error) {
 	own := w.g.ops.slice(len(in))
 	w.g.gather(own, w.cl.c, in)
-	w.err = err
 	w.r.l.Failed(w.batchContext(in), own.Interface(), err)
-	w.err = nil
 }
 
-// rescueBatch is rescue for a batch: all that the claim still has fails at once.
-// If the handler of a failure ended the goroutine, that failure stands.
+// rescueBatch is rescue for a batch: all that the claim still has fails at once,
+// unless it was the handler of a failure that ended the goroutine.
 func (w *Worker) rescueBatch() {
 	g, r, b, cl := w.g, w.r, w.r.batch, &w.cl
 	defer func() { // also if the failure handler calls Goexit again
 		g.mu.Lock()
-		g.finish(r, cl.from, cl.to, w.calls, nil)
+		g.finish(r, cl.from, w.at, w.calls, nil)
 		g.workers--
 		next := g.hire()
 		g.mu.Unlock()
 		go next.start()
 	}()
-	if w.err != nil {
+	if b.settled {
 		return
 	}
+	w.at = cl.to
+	defer w.failedFilters()
 	for ; b.next < cl.to; b.next++ {
 		b.in = append(b.in, b.next)
 	}
@@ -151,7 +163,7 @@ func (g *Engine) answerBatch(r *Reader, cl *claim, at uint64) {
 		if len(in) > 0 && in[0] == p {
 			in, outcome = in[1:], b.outcome
 		} else if len(failed) > 0 && failed[0].at == p {
-			outcome, failed = failed[0].err, failed[1:]
+			outcome, failed = failed[0].named, failed[1:]
 		}
 		if r.waiter(cl.c, p) != nil {
 			g.answer(cl.c, p, outcome)

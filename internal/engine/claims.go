@@ -112,7 +112,7 @@ func (g *Engine) finish(r *Reader, from, at, calls uint64, outcome error) {
 			g.forget(r)
 		}
 	} else if r.pull != nil {
-		g.call(r) // its loop comes by itself, no worker has to wake it
+		g.call(r) // it comes by itself, no worker has to wake it
 	} else {
 		g.enlist(r)
 	}

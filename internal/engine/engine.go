@@ -67,8 +67,8 @@ type Engine struct {
 	bounded  []*Reader // those of readers with MaxLag
 	barriers []*barrier
 	lanes    lanes   // listed readers, by priority
-	loops    lane    // of the Events loops
-	called   int     // Events loops that are to come and look
+	loops    lane    // of those that pull
+	called   int     // those of them that are to come and look
 	claims   int     // under way
 	telling  int     // goroutines that tell what happened, perhaps in a worker
 	resting  *Worker // without a goroutine, at most procs, for when one is needed
@@ -251,7 +251,7 @@ func (g *Engine) Close() {
 	g.turnAway()
 	for _, r := range g.readers {
 		if r.pull != nil {
-			wake(r.pull) // its loop ends when it has seen all
+			r.pull.wake() // it ends when it has seen all
 		}
 		g.ending(r)
 	}

@@ -78,8 +78,7 @@ func (l *lane) settle(end uint64) {
 	first.before.after, last.after.before = first, last
 }
 
-// join puts a reader into the lane of its priority, or that of the Events
-// loops.
+// join puts a reader into the lane of its priority, or that of those that pull.
 func (g *Engine) join(r *Reader, priority int) {
 	if r.pull != nil {
 		r.lane = &g.loops
@@ -241,7 +240,7 @@ func (g *Engine) takeFrom(l *lane) *Reader {
 	return r
 }
 
-// callLoops wakes the Events loops that have something to claim, which they do
+// callLoops wakes the loops and pumps that have something to claim, which they do
 // themselves. That is work for a worker, so that Emit does not pay for it; but
 // if MaxWorkers has none left, they do not wait for one.
 func (g *Engine) callLoops() {
@@ -251,13 +250,6 @@ func (g *Engine) callLoops() {
 		r := l.ready.after.r
 		g.unlist(r)
 		g.call(r)
-		wake(r.pull)
-	}
-}
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it has been told already
+		r.pull.wake()
 	}
 }

@@ -16,21 +16,30 @@ type Loop struct {
 	r     *Reader
 	cl    claim
 	yield *unsafe.Pointer // a func(T) bool
-	over  bool            // the range ends
+	woken chan struct{}
+	over  bool // the range ends
 
 	at, calls uint64 // as of a Worker
 	yielded   bool   // the body has come back
 	panicked  any    // by a panic, in an Around
 }
 
-// NewLoop makes the loop of a reader that was made with that pull. yield is the
-// body, a func(T) bool of the payload type.
-func NewLoop(r *Reader, yield *unsafe.Pointer) *Loop {
-	return &Loop{g: r.g, r: r, yield: yield}
+// NewLoop makes a loop. yield is the body, a func(T) bool of the payload type.
+func NewLoop(yield *unsafe.Pointer) *Loop {
+	return &Loop{yield: yield, woken: make(chan struct{}, 1)}
 }
 
-// Run runs the loop until it is over or ctx ends.
-func (l *Loop) Run(ctx context.Context) {
+func (l *Loop) wake() {
+	select {
+	case l.woken <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+// Run runs the loop over a reader that was made with it, until it is over or ctx
+// ends.
+func (l *Loop) Run(ctx context.Context, r *Reader) {
+	l.g, l.r = r.g, r
 	body := l.body
 	for ctx.Err() == nil && !l.over {
 		if l.claim() {
@@ -41,7 +50,7 @@ func (l *Loop) Run(ctx context.Context) {
 			return
 		}
 		select {
-		case <-l.r.pull:
+		case <-l.woken:
 		case <-ctx.Done():
 		}
 	}
@@ -68,13 +77,13 @@ func (l *Loop) claim() bool {
 	return true
 }
 
-// call notes that an Events loop, which is in no list, will come and look.
+// call notes that one that pulls, and is in no list, will come and look.
 func (g *Engine) call(r *Reader) {
 	r.called = true
 	g.called++
 }
 
-// answered notes that an Events loop which was to come has come.
+// answered notes that it has come.
 func (g *Engine) answered(r *Reader) {
 	if r.called {
 		r.called = false

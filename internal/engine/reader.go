@@ -46,15 +46,15 @@ type Reader struct {
 	l          listen.Listener // read only, as are the next six
 	m          *listen.Member
 	g          *Engine
-	maxLag     int           // MaxLag, or 0
-	keepLatest bool          // its policy
-	hidden     bool          // a tap: not counted
-	fromNow    bool          // nothing is replayed
-	pull       chan struct{} // Events: wakes the consumer, which claims for itself; or nil
+	maxLag     int    // MaxLag, or 0
+	keepLatest bool   // its policy
+	hidden     bool   // a tap: not counted
+	fromNow    bool   // nothing is replayed
+	pull       Puller // Events and Chan: the consumer, which claims for itself; or nil
 
 	// The rest is under Engine.mu.
 	attached bool
-	called   bool // Events: woken for what it has not claimed yet
+	called   bool // with pull: woken for what it has not claimed yet
 	index    int  // index in Engine.readers, or in Engine.leaving
 	bound    int  // with MaxLag: index in Engine.bounded
 	dropped  uint64
@@ -70,10 +70,10 @@ type ReaderConfig struct {
 	Concurrency int // at least 1
 	MaxLag      int // or 0
 	KeepLatest  bool
-	Hidden      bool          // a tap: not counted
-	FromNow     bool          // what the engine retains is not for it
-	Pull        chan struct{} // of a Loop, or nil
-	MaxBatch    int           // of a listener of batches; 0: a chunk
+	Hidden      bool   // a tap: not counted
+	FromNow     bool   // what the engine retains is not for it
+	Pull        Puller // or nil
+	MaxBatch    int    // of a listener of batches; 0: a chunk
 }
 
 // NewReader makes a reader that is not attached yet.
@@ -115,7 +115,9 @@ func (r *Reader) Attach(priority int) (attached bool, tell Tell) {
 	g.mu.Lock()
 	defer func() { tell = g.unlockUntold() }()
 	if g.closed {
-		r.h = nil // never called
+		if r.h = nil; r.pull != nil { // never called
+			r.pull.wake()
+		}
 		return false, nil
 	}
 	r.attached = true
@@ -192,7 +194,7 @@ func (r *Reader) Detach() (tell Tell) {
 	g.advance(r)
 	g.ending(r)
 	if r.pull != nil {
-		wake(r.pull)
+		r.pull.wake()
 	}
 	g.reclaim()
 	g.admit()

@@ -13,18 +13,32 @@ import (
 )
 
 // The contract is told twice: at length in the package comment of the core,
-// and as a table under "Guarantees" in the README. Both have the same rows in
-// the same order, and in each row the same names of the API and the same
+// and as tables, by the kind of signal, under "Guarantees" in the README. Every
+// section is a row, of one table or of several, and each table has its rows in the
+// order of the sections. Section and rows have the same names of the API and the same
 // numbers, so that neither changes without the other.
 func TestReadmeHasTheContractOfThePackageComment(t *testing.T) {
 	core, names := corePackage(t)
 	sections := contractOf(core)
-	rows := tableUnder(readFile(t, "README.md"), "## Guarantees")
-	if got, want := titles(rows), titles(sections); !slices.Equal(got, want) {
-		t.Fatalf("the rows of the README are\n%q\nthe sections of doc.go\n%q", got, want)
+	tables := tablesUnder(readFile(t, "README.md"), "## Guarantees")
+	if len(tables) < 2 {
+		t.Fatalf("%d tables", len(tables))
 	}
-	for i, s := range sections {
-		want, got := said(s.text, names), said(rows[i].text, names)
+	text := make(map[string]string) // what the README says, by title
+	for _, rows := range tables {
+		if !within(titles(rows), titles(sections)) {
+			t.Fatalf("the rows of a table of the README are\n%q\nthe sections of doc.go\n%q", titles(rows), titles(sections))
+		}
+		for _, row := range rows {
+			text[row.title] += " " + row.text
+		}
+	}
+	for _, s := range sections {
+		if text[s.title] == "" {
+			t.Errorf("%s: the README has no row", s.title)
+			continue
+		}
+		want, got := said(s.text, names), said(text[s.title], names)
 		for _, word := range want {
 			if !slices.Contains(got, word) {
 				t.Errorf("%s: doc.go says %s, the README does not", s.title, word)
@@ -120,6 +134,30 @@ func contractOf(text string) (sections []part) {
 	return sections
 }
 
+// within reports whether all of part is in whole, in its order.
+func within(part, whole []string) bool {
+	for _, s := range whole {
+		if len(part) > 0 && part[0] == s {
+			part = part[1:]
+		}
+	}
+	return len(part) == 0
+}
+
+// tablesUnder returns the tables behind a heading of the second level, up to the next.
+func tablesUnder(text, heading string) (tables [][]part) {
+	_, text, _ = strings.Cut(text, "\n"+heading+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	for i, piece := range strings.Split(text, "\n### ") {
+		if i > 0 {
+			if rows := tableUnder("\n# x\n"+piece, "# x"); rows != nil {
+				tables = append(tables, rows)
+			}
+		}
+	}
+	return tables
+}
+
 // tableUnder returns the rows of the first table behind a heading.
 func tableUnder(text, heading string) (rows []part) {
 	_, text, _ = strings.Cut(text, "\n"+heading+"\n")
@@ -163,6 +201,13 @@ func TestContractsAreTakenApart(t *testing.T) {
 	}
 	if got, want := titles(rows), []string{"Order", "Close"}; !slices.Equal(got, want) {
 		t.Errorf("rows are %q, want %q", got, want)
+	}
+	tables := tablesUnder("# x\n## Guarantees\n\n### a\n\n| | |\n|---|---|\n| Order | b |\n\n### c\n\ntext\n\n| | |\n|---|---|\n| Order | d |\n| Close | e |\n\n## f\n\n### g\n\n| | |\n|---|---|\n| h | i |\n", "## Guarantees")
+	if len(tables) != 2 || len(tables[0]) != 1 || !slices.Equal(titles(tables[1]), []string{"Order", "Close"}) {
+		t.Errorf("tables are %q", tables)
+	}
+	if order := titles(sections); within([]string{"Close", "Order"}, order) || within([]string{"Open"}, order) || !within([]string{"Close"}, order) {
+		t.Error("another order, or another row, passes")
 	}
 	names := map[string]bool{"emit": true, "limit": true}
 	for _, test := range []struct{ text, want string }{

@@ -58,6 +58,21 @@ func (c *Callers) Site(fn uintptr) string {
 	return "unknown"
 }
 
+// Func returns the entry pc of the first caller outside the library, or fn.
+func (c *Callers) Func(fn uintptr) uintptr {
+	for _, pc := range c {
+		if pc == 0 {
+			break
+		}
+		if f := runtime.FuncForPC(pc - 1); f != nil {
+			if file, _ := f.FileLine(pc - 1); !own(file) {
+				return f.Entry()
+			}
+		}
+	}
+	return fn
+}
+
 func short(file string, line int) string {
 	dir, name := path.Split(file)
 	return fmt.Sprintf("%s/%s:%d", path.Base(dir), name, line)
