@@ -102,6 +102,44 @@ func (l *ListenerInfo) Stats() ListenerStats {
 	return l.of.stats()
 }
 
+// ObserveListeners calls added for each listener that is registered on the
+// signal from now on, and removed for each that is removed, until stop is called;
+// either may be nil. Both are called as ListenerAdded and ListenerRemoved of an
+// Observer, behind those, and cost emissions nothing. Listeners that are there
+// already are in Stats; see the Info of theirs.
+func (s *signal) ObserveListeners(added, removed func(l *ListenerInfo)) (stop func()) {
+	o := &Observer{ListenerAdded: added, ListenerRemoved: removed}
+	s.b.observe(func(all []*Observer) []*Observer { return append(all, o) })
+	return func() {
+		s.b.observe(func(all []*Observer) []*Observer {
+			return slices.DeleteFunc(all, func(other *Observer) bool { return other == o })
+		})
+	}
+}
+
+// late are the observers that ObserveListeners attached. It does not change.
+type late struct {
+	all  []*Observer
+	told *staged // made from all
+}
+
+// observe makes other late observers of those that there are; change gets a copy.
+func (b *base) observe(change func([]*Observer) []*Observer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	next := new(late)
+	if old := b.late.Load(); old != nil {
+		next.all = slices.Clone(old.all)
+	}
+	next.all = change(next.all)
+	observers := make([]Observer, len(next.all))
+	for i, o := range next.all {
+		observers[i] = *o
+	}
+	next.told = newStaged(observers)
+	b.late.Store(next)
+}
+
 // stage is when observers are called. Each stage has its own list, so that an
 // observer costs nothing at a stage for which it has no function.
 type stage int

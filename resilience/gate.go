@@ -182,5 +182,16 @@ func (g *gate[T]) Stats() signals.SignalStats {
 	return stats
 }
 
+// ObserveListeners observes those of the signal within, as its ObserveListeners
+// does. It returns nil if that has none.
+func (g *gate[T]) ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func()) {
+	if s, ok := g.Signal.(interface {
+		ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func())
+	}); ok {
+		return s.ObserveListeners(added, removed)
+	}
+	return nil
+}
+
 // Unwrap returns the signal within. What is emitted on it passes the wrapper by.
 func (g *gate[T]) Unwrap() signals.Signal[T] { return g.Signal }

@@ -221,3 +221,67 @@ func TestFailuresAndStatsPrintThemselves(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// Also of a signal that was never used, and after others that came and went.
+func TestObserveListenersTellsOfOneSignal(t *testing.T) {
+	for _, build := range makers {
+		type observed interface {
+			signals.Signal[int]
+			ObserveListeners(added, removed func(*signals.ListenerInfo)) (stop func())
+			Stats() signals.SignalStats
+		}
+		s := build(signals.Logger(newLogged().Logger)).(observed)
+		if s.Stats().Kind == signals.KindSync {
+			s = new(signals.SyncSignal[int])
+		}
+		var n, other notes
+		stopOther := s.ObserveListeners(func(l *signals.ListenerInfo) { other.add("+%s", l.Key) }, nil)
+		s.Subscribe(nothing, signals.Key("a"))
+		o := n.registrar()
+		stop := s.ObserveListeners(o.ListenerAdded, o.ListenerRemoved)
+		s.Subscribe(nothing, signals.Key("b"))
+		s.RemoveListener("a")
+		stopOther()
+		stopOther()
+		s.Subscribe(nothing, signals.Key("c"))
+		s.Reset()
+		n.expect(t, "+b", "-a", "+c", "-b", "-c")
+		other.expect(t, "+a", "+b")
+		if s.Stats().Counted {
+			t.Error("it makes the signal count")
+		}
+		stop()
+		s.Subscribe(nothing, signals.Key("d"))
+		n.expect(t)
+	}
+}
+
+// By the Info of Stats a collector knows who is who.
+func TestStatsHaveTheInfosThatObserversGet(t *testing.T) {
+	for kind, build := range makers {
+		var added []*signals.ListenerInfo
+		s := build(signals.Name("s"), signals.Observe(signals.Observer{
+			ListenerAdded: func(l *signals.ListenerInfo) { added = append(added, l) },
+		})).(interface {
+			signals.Signal[int]
+			Stats() signals.SignalStats
+		})
+		s.Subscribe(nothing, signals.Key("a"))
+		first := s.Stats()
+		s.RemoveListener("a")
+		s.Subscribe(nothing, signals.Key("a"))
+		second := s.Stats()
+		if first.Listeners[0].Info() != added[0] || second.Listeners[0].Info() != added[1] || added[0] == added[1] {
+			t.Errorf("%s: the infos are not those of the registrations", kind)
+		}
+		if first.Info() == nil || first.Info() != second.Info() || first.Info() != added[0].Signal {
+			t.Errorf("%s: the infos are not that of the signal", kind)
+		}
+		if first.Info() == build(signals.Name("s")).(interface{ Stats() signals.SignalStats }).Stats().Info() {
+			t.Errorf("%s: another signal has the same info", kind)
+		}
+	}
+	if (signals.SignalStats{}).Info() != nil || (signals.ListenerStats{}).Info() != nil {
+		t.Error("nobody has an info")
+	}
+}
