@@ -230,7 +230,8 @@
 //     told of nothing else costs emissions nothing, and makes no signal count.
 //     ObserveListeners does the same for one signal at any time.
 //     ListenerInfo.Stats has the figures of that registration also after removal,
-//     ListenerStats.Info the ListenerInfo of one that is there.
+//     ListenerStats.Info the ListenerInfo of one that is there; Final tells when a
+//     removed one counts no more.
 //
 // # Events
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -100,6 +101,32 @@ func (l *ListenerInfo) Stats() ListenerStats {
 		return ListenerStats{}
 	}
 	return l.of.stats()
+}
+
+// Final calls f once, with what the listener has counted, when nothing will be
+// added to that any more. It is for collectors of metrics, for calls that end after
+// the removal. An async listener is final when its registration has ended, see
+// Subscription.Done; f runs on the goroutine that ends it, perhaps before Final
+// returns. A removed sync listener is final when no emission can call it any more, as
+// the garbage collector finds out: later, on a goroutine of its own, and never while
+// f, a Subscription or a ListenerInfo leads to it. A panic of f is logged.
+func (l *ListenerInfo) Final(f func(ListenerStats)) {
+	if l == nil || l.of == nil {
+		return
+	}
+	e, st := l.of, l.of.st
+	if st.kind != KindSync {
+		e.afterEnd(func() {
+			st.guard(context.Background(), "Final", func() { f(e.stats()) })
+		})
+		return
+	}
+	s := ListenerStats{Key: l.Key, Listener: l.Listener, Site: l.Site, Priority: l.Priority}
+	delivered, timing, outcomes := e.Delivered, e.Timing, e.outcome()
+	runtime.AddCleanup(e, func(f func(ListenerStats)) {
+		s.read(delivered, timing, outcomes)
+		st.guard(context.Background(), "Final", func() { f(s) })
+	}, f)
 }
 
 // ObserveListeners calls added for each listener that is registered on the

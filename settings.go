@@ -148,7 +148,8 @@ func (st *settings) info() *SignalInfo {
 // sited notes where the first listener was registered.
 func (st *settings) sited(pcs *source.Callers) {
 	if st.first.Load() == nil {
-		st.first.CompareAndSwap(nil, pcs)
+		pcs := *pcs // not the entry's, which would be kept
+		st.first.CompareAndSwap(nil, &pcs)
 	}
 }
 

@@ -136,9 +136,9 @@ func (e *entry) stats() ListenerStats {
 	info := e.info()
 	s := ListenerStats{
 		Key: e.Key, Listener: info.Listener, Site: info.Site, Priority: e.Priority,
-		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(), Vetoes: e.vetoes.Load(),
-		Durations: durations(e.Timing), of: e,
+		of: e,
 	}
+	s.read(e.Delivered, e.Timing, e.outcomes.Load())
 	for _, r := range e.readers {
 		rs := r.Stats()
 		s.Deliveries += rs.Deliveries
@@ -148,6 +148,14 @@ func (e *entry) stats() ListenerStats {
 		s.Running = max(s.Running, rs.Running)
 	}
 	return s
+}
+
+// read takes the figures that the entry has itself.
+func (l *ListenerStats) read(delivered *tally.Counter, timing *tally.Histogram, o *outcomes) {
+	l.Deliveries, l.Durations = delivered.Read(), durations(timing)
+	if o != nil {
+		l.Failures, l.Panics, l.Vetoes = o.failures.Load(), o.panics.Load(), o.vetoes.Load()
+	}
 }
 
 func durations(h *tally.Histogram) (d Durations) {

@@ -2,6 +2,7 @@ package promsignals
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -20,13 +21,20 @@ type Signal interface {
 // Collector is a prometheus.Collector that reads Stats when it is scraped. It
 // may be registered with several registries.
 type Collector struct {
-	read  func() []signals.SignalStats // read only, as are the next three
-	fixed bool                         // the label signal is constant
-	limit int
-	descs descs
+	sources []*source // read only, as are the next three
+	fixed   bool      // the label signal is constant
+	limit   int
+	descs   descs
 
 	mu     sync.Mutex
 	series map[string]*series // by label value of the signal
+}
+
+// source is what has signals: a bus, or one signal.
+type source struct {
+	read     func() []signals.SignalStats
+	book     book
+	observed bool // the book hears of each listener that is removed
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
@@ -74,14 +82,14 @@ func NewBusCollector(b *signals.Bus, opts ...Option) *Collector {
 		panic("promsignals: NewBusCollector: the bus is nil")
 	}
 	c := configure(opts)
-	read := func() []signals.SignalStats {
-		all := b.Stats()
-		for _, s := range c.also {
-			all = append(all, s.Stats())
-		}
-		return all
+	own := &source{read: b.Stats, observed: true}
+	stops := []func(){b.Observe(signals.Observer{ListenerRemoved: own.book.removed})}
+	sources := []*source{own}
+	for _, s := range c.also {
+		src, stop := sourceOf(s)
+		sources, stops = append(sources, src), append(stops, stop)
 	}
-	return newCollector(read, nil, c.limit)
+	return newCollector(sources, stops, nil, c)
 }
 
 // NewSignalCollector returns a collector of one signal. A registry takes any
@@ -95,12 +103,35 @@ func NewSignalCollector(s Signal, opts ...Option) *Collector {
 	if len(c.also) > 0 {
 		panic("promsignals: NewSignalCollector: Also is for the collector of a bus; make one collector for each signal")
 	}
-	labels := prometheus.Labels{"signal": valid(s.Stats().Name)}
-	return newCollector(func() []signals.SignalStats { return []signals.SignalStats{s.Stats()} }, labels, c.limit)
+	src, stop := sourceOf(s)
+	return newCollector([]*source{src}, []func(){stop}, prometheus.Labels{"signal": valid(s.Stats().Name)}, c)
 }
 
-func newCollector(read func() []signals.SignalStats, fixed prometheus.Labels, limit int) *Collector {
-	return &Collector{read: read, fixed: fixed != nil, limit: limit, descs: describe(fixed), series: make(map[string]*series)}
+// sourceOf makes the source of one signal. One that is foreign, and does not say
+// who is removed, shows what scrapes saw.
+func sourceOf(s Signal) (src *source, stop func()) {
+	src = &source{read: func() []signals.SignalStats { return []signals.SignalStats{s.Stats()} }}
+	if o, ok := s.(interface {
+		ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func())
+	}); ok {
+		stop = o.ObserveListeners(nil, src.book.removed)
+	}
+	src.observed = stop != nil
+	return src, stop
+}
+
+// newCollector makes the collector. A bus or a signal holds the book of each
+// source, and not the collector: when that is not used any more, they are stopped.
+func newCollector(sources []*source, stops []func(), fixed prometheus.Labels, conf config) *Collector {
+	c := &Collector{sources: sources, fixed: fixed != nil, limit: conf.limit, descs: describe(fixed), series: make(map[string]*series)}
+	runtime.AddCleanup(c, func(stops []func()) {
+		for _, stop := range stops {
+			if stop != nil {
+				stop()
+			}
+		}
+	}, stops)
+	return c
 }
 
 // Describe implements prometheus.Collector.
@@ -127,24 +158,33 @@ func (c *Collector) collect() (metrics []prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	seen := make(map[string]*series)
-	for _, stats := range c.read() {
-		v := &view{SignalStats: stats, name: valid(stats.Name)}
-		for n := 2; seen[v.name] != nil; n++ {
-			v.name = fmt.Sprintf("%s#%d", valid(stats.Name), n)
+	for _, src := range c.sources {
+		taken := src.book.take()
+		scraped := make(map[*signals.SignalInfo]*series)
+		for _, stats := range src.read() {
+			v := &view{SignalStats: stats, name: valid(stats.Name)}
+			for n := 2; seen[v.name] != nil; n++ {
+				v.name = fmt.Sprintf("%s#%d", valid(stats.Name), n)
+			}
+			s := c.series[v.name]
+			if s == nil {
+				s = newSeries()
+			}
+			seen[v.name] = s
+			there, gone := s.follow(v, src, taken)
+			metrics = c.signal(metrics, v, s, s.sort(there, gone, c.limit))
+			if s.sig != nil {
+				scraped[s.sig] = s
+			}
 		}
-		s := c.series[v.name]
-		if s == nil {
-			s = newSeries()
-		}
-		seen[v.name] = s
-		metrics = c.signal(metrics, v, s)
+		src.book.turn(taken, scraped)
 	}
 	c.series = seen
 	return metrics
 }
 
 // signal appends the metrics of one signal.
-func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series) []prometheus.Metric {
+func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series, listeners []labelled) []prometheus.Metric {
 	labels := func(more ...string) []string {
 		if c.fixed {
 			return more
@@ -165,10 +205,10 @@ func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series) []pr
 			metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.signal[i], m.kind, m.value(v), labels()...))
 		}
 	}
-	for _, l := range s.sort(v.Listeners, c.limit) {
+	for _, l := range listeners {
 		own := labels(l.label)
 		for i, m := range listenerMetrics {
-			if m.known == nil || m.known(v) {
+			if (m.known == nil || m.known(v)) && (m.kind == counter || !l.gone) {
 				metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.listener[i], m.kind, m.value(&l.stats), own...))
 			}
 		}

@@ -157,6 +157,17 @@ func (i *InstrumentedSignal[T]) Close(ctx context.Context) error {
 	return nil
 }
 
+// ObserveListeners observes those of the signal, as its ObserveListeners does. It
+// returns nil if that has none.
+func (i *InstrumentedSignal[T]) ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func()) {
+	if s, ok := i.Signal.(interface {
+		ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func())
+	}); ok {
+		return s.ObserveListeners(added, removed)
+	}
+	return nil
+}
+
 // Stats returns what the signal has counted.
 func (i *InstrumentedSignal[T]) Stats() signals.SignalStats { return i.counting.Stats() }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/signals"
 )
@@ -284,4 +286,45 @@ func TestStatsHaveTheInfosThatObserversGet(t *testing.T) {
 	if (signals.SignalStats{}).Info() != nil || (signals.ListenerStats{}).Info() != nil {
 		t.Error("nobody has an info")
 	}
+}
+
+func TestFinalTellsWhatWasCountedAfterTheRemoval(t *testing.T) {
+	for kind, build := range makers {
+		entered, free := make(chan struct{}), make(chan struct{})
+		var info atomic.Pointer[signals.ListenerInfo]
+		s := build(signals.Counted(), signals.Logger(newLogged().Logger), signals.Observe(signals.Observer{
+			ListenerRemoved: func(l *signals.ListenerInfo) { info.Store(l) },
+		}))
+		s.Subscribe(func(context.Context, int) error {
+			close(entered)
+			<-free
+			return errNo
+		}, signals.Key("a"))
+		done := make(chan struct{})
+		go func() {
+			s.Emit(t.Context(), 1)
+			close(done)
+		}()
+		await(t, entered, "the listener")
+		s.RemoveListener("a")
+		final := make(chan signals.ListenerStats, 2)
+		info.Swap(nil).Final(func(st signals.ListenerStats) {
+			final <- st
+			panic("boom")
+		})
+		runtime.GC()
+		if len(final) > 0 {
+			t.Fatalf("%s: final with a call in flight", kind)
+		}
+		close(free)
+		await(t, done, "the emission")
+		deadline := time.Now().Add(patience)
+		for len(final) == 0 && time.Now().Before(deadline) {
+			runtime.GC() // which finds out, for a sync signal
+		}
+		if st := await(t, final, "the end"); st.Key != "a" || st.Deliveries != 1 || st.Failures != 1 {
+			t.Errorf("%s: %+v", kind, st)
+		}
+	}
+	new(signals.ListenerInfo).Final(func(signals.ListenerStats) { t.Error("of nobody") })
 }
