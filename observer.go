@@ -144,6 +144,39 @@ func (s *signal) ObserveListeners(added, removed func(l *ListenerInfo)) (stop fu
 	}
 }
 
+// ObserveFailures calls told for each failure of the signal from now on, as Failure
+// of an Observer and behind those, until stop is called. ctx is that of the call
+// which failed, or of the refused emission. It costs emissions that do not fail
+// nothing. On a signal that was never used it does nothing, and returns nil: ask for
+// its Stats first.
+func (s *signal) ObserveFailures(told func(ctx context.Context, f Failure)) (stop func()) {
+	st := s.b.conf.Load()
+	if st == nil {
+		return nil
+	}
+	o := &failureObserver{told}
+	change := func(change func([]*failureObserver) []*failureObserver) {
+		s.b.mu.Lock()
+		defer s.b.mu.Unlock()
+		var all []*failureObserver
+		if old := st.failing.Load(); old != nil {
+			all = slices.Clone(*old)
+		}
+		all = change(all)
+		st.failing.Store(&all)
+	}
+	change(func(all []*failureObserver) []*failureObserver { return append(all, o) })
+	return func() {
+		change(func(all []*failureObserver) []*failureObserver {
+			return slices.DeleteFunc(all, func(other *failureObserver) bool { return other == o })
+		})
+	}
+}
+
+type failureObserver struct {
+	told func(context.Context, Failure)
+}
+
 // late are the observers that ObserveListeners attached. It does not change.
 type late struct {
 	all  []*Observer
@@ -292,6 +325,11 @@ func (s *staged) failure(ctx context.Context, st *settings, f Failure) {
 	for i := range s.at[telling] {
 		if fn := s.at[telling][i].Failure; fn != nil {
 			st.guard(ctx, "Failure", func() { fn(ctx, f) })
+		}
+	}
+	if late := st.failing.Load(); late != nil {
+		for _, o := range *late {
+			st.guard(ctx, "Failure", func() { o.told(ctx, f) })
 		}
 	}
 }

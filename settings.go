@@ -43,6 +43,8 @@ type settings struct {
 	vetoed  atomic.Uint64                  // vetoes, which are no failures
 	refused atomic.Uint64                  // emissions that a wrapper turned away: Refuse
 	quiet   refusals                       // what the default handler has not logged
+
+	failing atomic.Pointer[[]*failureObserver] // of ObserveFailures; replaced under base.mu
 }
 
 var lastID atomic.Uint64

@@ -2,7 +2,9 @@ package promsignals
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +23,9 @@ type Signal interface {
 // Collector is a prometheus.Collector that reads Stats when it is scraped. It
 // may be registered with several registries.
 type Collector struct {
-	sources []*source // read only, as are the next three
-	fixed   bool      // the label signal is constant
-	limit   int
+	config  // read only, as are the next three
+	sources []*source
+	fixed   bool // the label signal is constant
 	descs   descs
 
 	mu     sync.Mutex
@@ -47,8 +49,10 @@ const Other = "_other"
 type Option func(*config)
 
 type config struct {
-	limit int
-	also  []Signal
+	limit       int
+	also        []Signal
+	labels      prometheus.Labels
+	first, last int // buckets of signals.Durations
 }
 
 // MaxListeners sets how many listeners of each signal have series of their own,
@@ -66,8 +70,48 @@ func Also(sigs ...Signal) Option {
 	return func(c *config) { c.also = append(c.also, sigs...) }
 }
 
+// ConstLabels gives all series these labels as well: a registry takes the collectors
+// of several buses if each has the same label names with other values.
+func ConstLabels(labels prometheus.Labels) Option {
+	for name := range labels {
+		if !nameOfLabel.MatchString(name) || slices.Contains(ownLabels, name) {
+			panic(fmt.Sprintf("promsignals: ConstLabels: %q; want a name like bus, and none of %s", name, strings.Join(ownLabels, ", ")))
+		}
+	}
+	return func(c *config) {
+		for name, value := range labels {
+			c.labels[name] = valid(value)
+		}
+	}
+}
+
+var (
+	nameOfLabel = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
+	ownLabels   = []string{"signal", "listener", "kind", "payload", "le"}
+)
+
+// Buckets sets how far the bounds of signals_listener_duration_seconds reach: to one
+// that is at most shortest, and one that is at least longest. Without it that is 1
+// microsecond and 17 seconds. Each is twice the last, which is as fine as signals
+// count: fewer mean fewer series, and no other quantiles.
+func Buckets(shortest, longest time.Duration) Option {
+	if shortest <= 0 || longest < shortest {
+		panic(fmt.Sprintf("promsignals: Buckets(%v, %v): want two durations above 0, the shorter one first", shortest, longest))
+	}
+	first, last := 0, 0
+	for i := range signals.DurationBuckets - 1 { // the last one has no bound
+		if signals.BucketBound(i) <= shortest {
+			first = i
+		}
+		if last = i; signals.BucketBound(i) >= longest {
+			break
+		}
+	}
+	return func(c *config) { c.first, c.last = min(first, last), last }
+}
+
 func configure(opts []Option) config {
-	c := config{limit: 20}
+	c := config{limit: 20, labels: prometheus.Labels{}, first: firstBound, last: lastBound}
 	for _, o := range opts {
 		o(&c)
 	}
@@ -75,8 +119,8 @@ func configure(opts []Option) config {
 }
 
 // NewBusCollector returns a collector of all signals of a bus, those that join
-// later too. A registry takes one; for a second bus, wrap the registry with
-// prometheus.WrapRegistererWith and a label.
+// later too. A registry takes one, or several that ConstLabels tells apart: all of
+// them must have those labels.
 func NewBusCollector(b *signals.Bus, opts ...Option) *Collector {
 	if b == nil {
 		panic("promsignals: NewBusCollector: the bus is nil")
@@ -89,7 +133,7 @@ func NewBusCollector(b *signals.Bus, opts ...Option) *Collector {
 		src, stop := sourceOf(s)
 		sources, stops = append(sources, src), append(stops, stop)
 	}
-	return newCollector(sources, stops, nil, c)
+	return newCollector(sources, stops, c)
 }
 
 // NewSignalCollector returns a collector of one signal. A registry takes any
@@ -104,7 +148,8 @@ func NewSignalCollector(s Signal, opts ...Option) *Collector {
 		panic("promsignals: NewSignalCollector: Also is for the collector of a bus; make one collector for each signal")
 	}
 	src, stop := sourceOf(s)
-	return newCollector([]*source{src}, []func(){stop}, prometheus.Labels{"signal": valid(s.Stats().Name)}, c)
+	c.labels["signal"] = valid(s.Stats().Name)
+	return newCollector([]*source{src}, []func(){stop}, c)
 }
 
 // sourceOf makes the source of one signal. One that is foreign, and does not say
@@ -122,8 +167,9 @@ func sourceOf(s Signal) (src *source, stop func()) {
 
 // newCollector makes the collector. A bus or a signal holds the book of each
 // source, and not the collector: when that is not used any more, they are stopped.
-func newCollector(sources []*source, stops []func(), fixed prometheus.Labels, conf config) *Collector {
-	c := &Collector{sources: sources, fixed: fixed != nil, limit: conf.limit, descs: describe(fixed), series: make(map[string]*series)}
+func newCollector(sources []*source, stops []func(), conf config) *Collector {
+	_, fixed := conf.labels["signal"]
+	c := &Collector{config: conf, sources: sources, fixed: fixed, descs: describe(conf.labels), series: make(map[string]*series)}
 	runtime.AddCleanup(c, func(stops []func()) {
 		for _, stop := range stops {
 			if stop != nil {
@@ -196,6 +242,7 @@ func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series, list
 		pending = max(pending, v.Listeners[i].Lag)
 	}
 	v.oldest = s.marks.age(time.Now(), v.Emissions, pending)
+	v.oldest = max(v.oldest, v.leaving())
 	for i := range v.Listeners {
 		v.oldest = max(v.oldest, v.Listeners[i].Running)
 	}
@@ -213,7 +260,7 @@ func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series, list
 			}
 		}
 		if v.Counted {
-			metrics = append(metrics, histogram(c.descs.duration, &l.stats.Durations, own))
+			metrics = append(metrics, histogram(c.descs.duration, &l.stats.Durations, c.first, c.last, own))
 		}
 	}
 	return metrics

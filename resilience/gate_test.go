@@ -226,10 +226,18 @@ func TestListenersAreObservedThroughTheWrapper(t *testing.T) {
 	limited.RemoveListener("a")
 	stop()
 	limited.Subscribe(succeeds, signals.Key("b"))
-	if got := strings.Join(seen, " "); got != "+a -a" {
+	_ = limited.Stats()
+	stop = limited.ObserveFailures(func(_ context.Context, f signals.Failure) { seen = append(seen, f.Key) })
+	limited.Subscribe(func(context.Context, int) error { return errDown }, signals.Key("fails"))
+	_ = limited.TryEmit(context.Background(), 1)
+	stop()
+	if got := strings.Join(seen, " "); got != "+a -a fails" {
 		t.Errorf("observed %q", got)
 	}
 	if resilience.NewRateLimited[int](foreign{signals.NewSync[int]()}, rate.NewLimiter(1, 1)).ObserveListeners(nil, nil) != nil {
 		t.Error("a signal without ObserveListeners is observed")
+	}
+	if resilience.NewRateLimited[int](foreign{signals.NewSync[int]()}, rate.NewLimiter(1, 1)).ObserveFailures(nil) != nil {
+		t.Error("a signal without ObserveFailures is observed")
 	}
 }

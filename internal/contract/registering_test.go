@@ -328,3 +328,32 @@ func TestFinalTellsWhatWasCountedAfterTheRemoval(t *testing.T) {
 	}
 	new(signals.ListenerInfo).Final(func(signals.ListenerStats) { t.Error("of nobody") })
 }
+
+func TestObserveFailuresTellsOfOneSignal(t *testing.T) {
+	type mark struct{}
+	for kind, build := range makers {
+		s := build(signals.OnFailure(func(context.Context, signals.Failure) {})).(interface {
+			signals.Signal[int]
+			ObserveFailures(told func(context.Context, signals.Failure)) (stop func())
+			Refuse(ctx context.Context, payload int, err error)
+		})
+		var n notes
+		stop := s.ObserveFailures(func(ctx context.Context, f signals.Failure) {
+			n.add("%v %s %v", ctx.Value(mark{}), f.Key, f.Payload)
+			panic("boom")
+		})
+		s.Subscribe(func(context.Context, int) error { return errNo }, signals.Key("a"))
+		s.Subscribe(func(context.Context, int) error { return signals.Veto(errNo) }, signals.Key("b"))
+		s.Emit(context.WithValue(t.Context(), mark{}, 1), 7)
+		settled(t, s)
+		s.Refuse(context.WithValue(t.Context(), mark{}, 2), 8, errNo)
+		n.expect(t, "1 a 7", "2  8")
+		stop()
+		s.Emit(t.Context(), 9)
+		settled(t, s)
+		n.expect(t)
+		if kind == signals.KindSync && new(signals.SyncSignal[int]).ObserveFailures(nil) != nil {
+			t.Error("a signal that was never used is observed")
+		}
+	}
+}
