@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/signals/internal/source"
 )
 
 // Observer is called at the stages of emissions and deliveries: the seam for
@@ -91,6 +93,15 @@ type ListenerInfo struct {
 	Priority int
 
 	of *entry
+}
+
+// Function returns the full name of the function, with the path of its package, such
+// as "example.com/shop.(*Stock).reserve". It is "" if l is not that of a registration.
+func (l *ListenerInfo) Function() string {
+	if l == nil || l.of == nil {
+		return ""
+	}
+	return source.FullName(l.of.fn)
 }
 
 // Stats returns what is known of exactly this registration. It goes on working

@@ -357,3 +357,15 @@ func TestObserveFailuresTellsOfOneSignal(t *testing.T) {
 		}
 	}
 }
+
+func TestTheInfoOfAListenerHasTheWholeNameOfItsFunction(t *testing.T) {
+	s := signals.NewSync[int]()
+	s.Subscribe(nothing)
+	const want = "example.com/signals/internal/contract_test.nothing"
+	if got := s.Stats().Listeners[0].Info().Function(); got != want {
+		t.Errorf("it is %q, want %q", got, want)
+	}
+	if got := new(signals.ListenerInfo).Function(); got != "" {
+		t.Errorf("nobody's is %q", got)
+	}
+}
