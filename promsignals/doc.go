@@ -14,7 +14,7 @@
 //	reg.MustRegister(promsignals.NewBusCollector(stock, promsignals.ConstLabels(prometheus.Labels{"bus": "stock"})))
 //
 // [InstrumentedSignal] is for one signal whose every Emit shall be timed; that
-// costs each Emit two readings of the clock and two updates.
+// costs each Emit two readings of the clock, two updates and a context.
 //
 // # Metrics
 //
