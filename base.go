@@ -28,7 +28,9 @@ type base struct {
 	// Whoever wants the list takes them out first, see current. Written under mu;
 	// nil if there are none.
 	spent atomic.Pointer[[]*listen.Member]
-	_     [16]byte // to a whole cache line
+
+	late atomic.Pointer[late] // who came with ObserveListeners, or nil; written under mu
+	_    [8]byte              // to a whole cache line
 }
 
 // current returns the list without those that have been spent.

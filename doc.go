@@ -228,7 +228,11 @@
 //   - An Observer is told of each listener that is added, and after that when it
 //     is removed; not of those it finds, of a Tap, nor of a Close. One that is
 //     told of nothing else costs emissions nothing, and makes no signal count.
-//     ListenerInfo.Stats has the figures of that registration also after removal.
+//     ObserveListeners does the same for one signal at any time, ObserveFailures
+//     for its failures.
+//     ListenerInfo.Stats has the figures of that registration also after removal,
+//     ListenerStats.Info the ListenerInfo of one that is there; Final tells when a
+//     removed one counts no more.
 //
 // # Events
 //

@@ -154,14 +154,14 @@ func (e *entry) Unheard(ctx context.Context, payload any, err error) {
 func (e *entry) count(err error) bool {
 	if IsVeto(err) {
 		e.st.vetoed.Add(1)
-		e.vetoes.Add(1)
+		e.outcome().vetoes.Add(1)
 		return false
 	}
 	e.st.failed.Add(1)
-	e.failures.Add(1)
+	e.outcome().failures.Add(1)
 	if panicked(err) {
 		e.st.panics.Add(1)
-		e.panics.Add(1)
+		e.outcome().panics.Add(1)
 	}
 	return true
 }

@@ -37,6 +37,9 @@ func (e *entry) announce() {
 	if len(all.at[registering]) > 0 {
 		all.added(e.st, e.info())
 	}
+	if late := e.b.late.Load(); late != nil {
+		late.told.added(e.st, e.info())
+	}
 	e.untilMu.Lock()
 	e.announced = true
 	gone := e.gone
@@ -72,6 +75,9 @@ func (e *entry) unwatch() {
 func (e *entry) sayRemoved() {
 	if all := e.st.all.Load(); len(all.at[registering]) > 0 {
 		all.removed(e.st, e.info())
+	}
+	if late := e.b.late.Load(); late != nil {
+		late.told.removed(e.st, e.info())
 	}
 }
 

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/signals/internal/source"
 )
 
 // Observer is called at the stages of emissions and deliveries: the seam for
@@ -92,6 +95,15 @@ type ListenerInfo struct {
 	of *entry
 }
 
+// Function returns the full name of the function, with the path of its package, such
+// as "example.com/shop.(*Stock).reserve". It is "" if l is not that of a registration.
+func (l *ListenerInfo) Function() string {
+	if l == nil || l.of == nil {
+		return ""
+	}
+	return source.FullName(l.of.fn)
+}
+
 // Stats returns what is known of exactly this registration. It goes on working
 // after the listener has been removed: for collectors of metrics, which must not
 // lose what was counted last.
@@ -100,6 +112,103 @@ func (l *ListenerInfo) Stats() ListenerStats {
 		return ListenerStats{}
 	}
 	return l.of.stats()
+}
+
+// Final calls f once, with what the listener has counted, when nothing will be
+// added to that any more. It is for collectors of metrics, for calls that end after
+// the removal. An async listener is final when its registration has ended, see
+// Subscription.Done; f runs on the goroutine that ends it, perhaps before Final
+// returns. A removed sync listener is final when no emission can call it any more, as
+// the garbage collector finds out: later, on a goroutine of its own, and never while
+// f, a Subscription or a ListenerInfo leads to it. A panic of f is logged.
+func (l *ListenerInfo) Final(f func(ListenerStats)) {
+	if l == nil || l.of == nil {
+		return
+	}
+	e, st := l.of, l.of.st
+	if st.kind != KindSync {
+		e.afterEnd(func() {
+			st.guard(context.Background(), "Final", func() { f(e.stats()) })
+		})
+		return
+	}
+	s := ListenerStats{Key: l.Key, Listener: l.Listener, Site: l.Site, Priority: l.Priority}
+	delivered, timing, outcomes := e.Delivered, e.Timing, e.outcome()
+	runtime.AddCleanup(e, func(f func(ListenerStats)) {
+		s.read(delivered, timing, outcomes)
+		st.guard(context.Background(), "Final", func() { f(s) })
+	}, f)
+}
+
+// ObserveListeners calls added for each listener that is registered on the
+// signal from now on, and removed for each that is removed, until stop is called;
+// either may be nil. Both are called as ListenerAdded and ListenerRemoved of an
+// Observer, behind those, and cost emissions nothing. Listeners that are there
+// already are in Stats; see the Info of theirs.
+func (s *signal) ObserveListeners(added, removed func(l *ListenerInfo)) (stop func()) {
+	o := &Observer{ListenerAdded: added, ListenerRemoved: removed}
+	s.b.observe(func(all []*Observer) []*Observer { return append(all, o) })
+	return func() {
+		s.b.observe(func(all []*Observer) []*Observer {
+			return slices.DeleteFunc(all, func(other *Observer) bool { return other == o })
+		})
+	}
+}
+
+// ObserveFailures calls told for each failure of the signal from now on, as Failure
+// of an Observer and behind those, until stop is called. ctx is that of the call
+// which failed, or of the refused emission. It costs emissions that do not fail
+// nothing. On a signal that was never used it does nothing, and returns nil: ask for
+// its Stats first.
+func (s *signal) ObserveFailures(told func(ctx context.Context, f Failure)) (stop func()) {
+	st := s.b.conf.Load()
+	if st == nil {
+		return nil
+	}
+	o := &failureObserver{told}
+	change := func(change func([]*failureObserver) []*failureObserver) {
+		s.b.mu.Lock()
+		defer s.b.mu.Unlock()
+		var all []*failureObserver
+		if old := st.failing.Load(); old != nil {
+			all = slices.Clone(*old)
+		}
+		all = change(all)
+		st.failing.Store(&all)
+	}
+	change(func(all []*failureObserver) []*failureObserver { return append(all, o) })
+	return func() {
+		change(func(all []*failureObserver) []*failureObserver {
+			return slices.DeleteFunc(all, func(other *failureObserver) bool { return other == o })
+		})
+	}
+}
+
+type failureObserver struct {
+	told func(context.Context, Failure)
+}
+
+// late are the observers that ObserveListeners attached. It does not change.
+type late struct {
+	all  []*Observer
+	told *staged // made from all
+}
+
+// observe makes other late observers of those that there are; change gets a copy.
+func (b *base) observe(change func([]*Observer) []*Observer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	next := new(late)
+	if old := b.late.Load(); old != nil {
+		next.all = slices.Clone(old.all)
+	}
+	next.all = change(next.all)
+	observers := make([]Observer, len(next.all))
+	for i, o := range next.all {
+		observers[i] = *o
+	}
+	next.told = newStaged(observers)
+	b.late.Store(next)
 }
 
 // stage is when observers are called. Each stage has its own list, so that an
@@ -227,6 +336,11 @@ func (s *staged) failure(ctx context.Context, st *settings, f Failure) {
 	for i := range s.at[telling] {
 		if fn := s.at[telling][i].Failure; fn != nil {
 			st.guard(ctx, "Failure", func() { fn(ctx, f) })
+		}
+	}
+	if late := st.failing.Load(); late != nil {
+		for _, o := range *late {
+			st.guard(ctx, "Failure", func() { o.told(ctx, f) })
 		}
 	}
 }

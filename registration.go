@@ -33,9 +33,7 @@ type entry struct {
 
 	infoPtr  atomic.Pointer[ListenerInfo] // made when first asked for
 	used     atomic.Bool                  // Once: somebody has claimed the one call
-	failures atomic.Uint64
-	panics   atomic.Uint64
-	vetoes   atomic.Uint64
+	outcomes atomic.Pointer[outcomes]     // made when first one is not plain
 
 	ended     bool // unsubscribed, perhaps by its scope before it was in the list: under base.mu
 	untilMu   sync.Mutex
@@ -343,6 +341,22 @@ var (
 	_ listen.Listener = (*entry)(nil)
 	_ listen.Signal   = (*settings)(nil)
 )
+
+// outcomes count calls that did not come to a plain end. They are apart from the
+// entry, which final tells from them.
+type outcomes struct {
+	failures atomic.Uint64 // panics among them
+	panics   atomic.Uint64
+	vetoes   atomic.Uint64
+}
+
+func (e *entry) outcome() *outcomes {
+	if o := e.outcomes.Load(); o != nil {
+		return o
+	}
+	e.outcomes.CompareAndSwap(nil, new(outcomes))
+	return e.outcomes.Load()
+}
 
 // info describes the listener.
 func (e *entry) info() *ListenerInfo {

@@ -43,6 +43,8 @@ type settings struct {
 	vetoed  atomic.Uint64                  // vetoes, which are no failures
 	refused atomic.Uint64                  // emissions that a wrapper turned away: Refuse
 	quiet   refusals                       // what the default handler has not logged
+
+	failing atomic.Pointer[[]*failureObserver] // of ObserveFailures; replaced under base.mu
 }
 
 var lastID atomic.Uint64
@@ -148,7 +150,8 @@ func (st *settings) info() *SignalInfo {
 // sited notes where the first listener was registered.
 func (st *settings) sited(pcs *source.Callers) {
 	if st.first.Load() == nil {
-		st.first.CompareAndSwap(nil, pcs)
+		pcs := *pcs // not the entry's, which would be kept
+		st.first.CompareAndSwap(nil, &pcs)
 	}
 }
 

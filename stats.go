@@ -33,7 +33,14 @@ type SignalStats struct {
 	// Leaving are removed listeners of an async signal with a call in flight, in
 	// registration order: what a tear-down waits for.
 	Leaving []ListenerStats
+
+	of *SignalInfo
 }
+
+// Info returns the SignalInfo that observers get, always the same pointer for a
+// signal that has its name: by it a signal is told from another one that has the
+// name later. It is nil in a SignalStats that no signal has made.
+func (s SignalStats) Info() *SignalInfo { return s.of }
 
 // String says in one line what the signal is, and has counted: figures that are
 // 0 are left out.
@@ -77,6 +84,19 @@ type ListenerStats struct {
 	// first saw the call, so look twice. Sync signals do not know it.
 	Running   time.Duration
 	Durations Durations // sampled
+
+	of *entry
+}
+
+// Info returns the ListenerInfo that observers get, always the same pointer for
+// one registration: by it a listener is told from another one with its key, and
+// its Stats go on when it has been removed. It is nil if the figures are not those
+// of a listener of a signal.
+func (l ListenerStats) Info() *ListenerInfo {
+	if l.of == nil {
+		return nil
+	}
+	return l.of.info()
 }
 
 // Durations is a histogram of how long calls took, sampled 1 in 64.
@@ -116,9 +136,9 @@ func (e *entry) stats() ListenerStats {
 	info := e.info()
 	s := ListenerStats{
 		Key: e.Key, Listener: info.Listener, Site: info.Site, Priority: e.Priority,
-		Deliveries: e.Delivered.Read(), Failures: e.failures.Load(), Panics: e.panics.Load(), Vetoes: e.vetoes.Load(),
-		Durations: durations(e.Timing),
+		of: e,
 	}
+	s.read(e.Delivered, e.Timing, e.outcomes.Load())
 	for _, r := range e.readers {
 		rs := r.Stats()
 		s.Deliveries += rs.Deliveries
@@ -130,6 +150,14 @@ func (e *entry) stats() ListenerStats {
 	return s
 }
 
+// read takes the figures that the entry has itself.
+func (l *ListenerStats) read(delivered *tally.Counter, timing *tally.Histogram, o *outcomes) {
+	l.Deliveries, l.Durations = delivered.Read(), durations(timing)
+	if o != nil {
+		l.Failures, l.Panics, l.Vetoes = o.failures.Load(), o.panics.Load(), o.vetoes.Load()
+	}
+}
+
 func durations(h *tally.Histogram) (d Durations) {
 	d.Count, d.Sum, d.Max, d.Buckets = h.Read()
 	return d
@@ -137,8 +165,9 @@ func durations(h *tally.Histogram) (d Durations) {
 
 // stats fills in what all kinds of signal know.
 func (b *base) stats(st *settings, s *SignalStats) {
+	info := st.info()
 	*s = SignalStats{
-		SignalInfo: *st.info(), Counted: st.counts(),
+		SignalInfo: *info, of: info, Counted: st.counts(),
 		Failures: st.failed.Load(), Panics: st.panics.Load(), Vetoes: st.vetoed.Load(),
 		Refusals: st.refused.Load(),
 	}

@@ -24,7 +24,8 @@
 // A call whose emission is not recorded is not recorded either, and costs little.
 // A failure sets the status of its span; a panic is an event with the stack. A
 // veto is no failure: its spans are not in error, and have no error.type. A
-// refused emission is a failed emit span. Payloads are never recorded.
+// refused emission is a failed emit span. What Undo does is in the trace of the
+// emission. Payloads are never recorded. Text that is not UTF-8 is repaired.
 //
 // # Metrics
 //
@@ -33,6 +34,10 @@
 //   - messaging.process.duration: how long calls of listeners took; with
 //     error.type if they failed.
 //   - signals.drops: deliveries that were dropped.
+//
+// A listener is called by its key there, else by its function. An SDK never forgets a
+// label, and has room for 2,000: so only the first 20 keys of each signal are labels
+// ([MaxKeys]), and calls of the others are measured under their function.
 //
 // Every emission and every call is measured; the counts of the histograms are
 // those of emissions and deliveries. Lag, pending emissions and calls that never
@@ -44,7 +49,9 @@
 // Names are those of the messaging conventions, version 1.43.0; those
 // conventions are not stable. All of them stand in semconv.go, with those of
 // ours. messaging.system is "signals". error.type is one of panic, goexit,
-// overflow, closed, canceled, timeout, or the type of the error.
+// overflow, closed, canceled, timeout, or the type of the error behind what only
+// wraps it, such as a RetryError or Permanent of package resilience. The version of
+// the tracer and of the meter is that of this module in the program.
 //
 // # Other processes
 //

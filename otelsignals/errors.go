@@ -54,18 +54,21 @@ func classOf(err error) (class attribute.KeyValue, p *signals.PanicError) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return keyErrorType.String("timeout"), nil
 	}
-	return semconv.ErrorType(cause(err)), nil
+	class = semconv.ErrorType(cause(err)) // which may be what a method of it says
+	return class.Key.String(valid(class.Value.AsString())), nil
 }
 
 // cause looks through what only says how an error came about: the failure of a
-// listener, and the wrappers of package resilience, which this module does not
-// import. It stops at the first error of another package.
+// listener, the wrappers of fmt, and those of package resilience and of the package
+// that its Permanent and RetryAfter are from, which this module does not import. It
+// stops at the first error of another package.
 func cause(err error) (inner error) {
 	inner = err
 	defer func() { _ = recover() }() // an Unwrap that panics: what was reached so far
 	for {
 		switch typ := fmt.Sprintf("%T", inner); {
-		case typ == "*signals.ListenerError", strings.HasPrefix(typ, "*resilience."):
+		case typ == "*signals.ListenerError", typ == "*fmt.wrapError",
+			strings.HasPrefix(typ, "*resilience."), strings.HasPrefix(typ, "*backoff."):
 		default:
 			return inner
 		}

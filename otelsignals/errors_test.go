@@ -3,6 +3,7 @@ package otelsignals_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,6 +12,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"example.com/signals"
+	"example.com/signals/otelsignals/testdata/backoff"
+	"example.com/signals/otelsignals/testdata/resilience"
 )
 
 // hostile panics in each of its methods when it is nil.
@@ -69,6 +72,37 @@ func TestAllTextIsUTF8(t *testing.T) {
 			for _, a := range e.Attributes {
 				check(a.Value.String())
 			}
+		}
+	}
+}
+
+// typed says what it is.
+type typed struct{}
+
+func (typed) Error() string     { return "typed" }
+func (typed) ErrorType() string { return "bad \xff type" }
+
+type noRoute struct{}
+
+func (*noRoute) Error() string { return "no route" }
+
+func TestErrorTypeIsTheCauseBehindWhatOnlyWraps(t *testing.T) {
+	for want, err := range map[string]error{
+		"*otelsignals_test.noRoute": &resilience.RetryError{Err: fmt.Errorf("to: %w", backoff.Permanent(&noRoute{}))},
+		"timeout":                   &resilience.RetryError{Err: backoff.Permanent(context.DeadlineExceeded)},
+		"panic":                     &resilience.RetryError{Err: &signals.PanicError{Value: "boom"}},
+		"bad \uFFFD type":           fmt.Errorf("wrapped: %w", backoff.Permanent(typed{})),
+	} {
+		o := observe(t, sdktrace.AlwaysSample())
+		s := signals.NewSync[int](signals.Name("s"), signals.OnBus(o.bus))
+		s.Subscribe(func(context.Context, int) error { return err }, signals.Key("k"))
+		s.Emit(ctx, 1)
+		got := attr(o.span("process s", "k").Attributes, "error.type")
+		if !strings.HasSuffix(got, want[strings.LastIndex(want, "*")+1:]) || strings.Contains(got, "resilience") || strings.Contains(got, "backoff") {
+			t.Errorf("error.type of %v is %q, want %q", err, got, want)
+		}
+		if n := o.count("messaging.process.duration", "error.type", got); n != 1 {
+			t.Errorf("%d calls are measured with %q", n, got)
 		}
 	}
 }

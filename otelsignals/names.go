@@ -1,6 +1,7 @@
 package otelsignals
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -23,9 +24,45 @@ func signalNames(s *signals.SignalInfo) *names {
 	return newNames(opEmit, s, trace.SpanKindProducer, attrs, attrs[:signalMetricAttrs])
 }
 
-func listenerNames(l *signals.ListenerInfo) *names {
+// keys are the keys of listeners that are labels of metrics. An SDK never forgets a
+// label, and has room for 2,000 of an instrument: of a signal whose listeners are
+// connections the first ones have labels, and the others that of their function.
+type keys struct {
+	limit int // read only
+	mu    sync.Mutex
+	of    map[string]map[string]bool // by name of the signal; under mu
+}
+
+// has reports whether the key of a listener is a label.
+func (k *keys) has(l *signals.ListenerInfo) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known := k.of[l.Signal.Name]
+	if known[l.Key] {
+		return true
+	}
+	if len(known) >= k.limit {
+		return false
+	}
+	if known == nil {
+		known = make(map[string]bool)
+		if k.of == nil {
+			k.of = make(map[string]map[string]bool)
+		}
+		k.of[l.Signal.Name] = known
+	}
+	known[l.Key] = true
+	return true
+}
+
+func (k *keys) listenerNames(l *signals.ListenerInfo) *names {
 	attrs := listenerAttrs(l)
-	return newNames(opCall, l.Signal, trace.SpanKindConsumer, attrs, attrs[:listenerMetricAttrs])
+	metric := attrs[:listenerMetricAttrs]
+	if l.Key != "" && !k.has(l) {
+		metric = slices.Clone(metric)
+		metric[len(metric)-1] = keySubscription.String(valid(l.Listener))
+	}
+	return newNames(opCall, l.Signal, trace.SpanKindConsumer, attrs, metric)
 }
 
 func newNames(op string, s *signals.SignalInfo, kind trace.SpanKind, attrs, metric []attribute.KeyValue) *names {

@@ -8,7 +8,7 @@ import (
 
 // The names of listeners long gone are not kept for ever.
 func TestNamesOfListenersAreBounded(t *testing.T) {
-	c := cache[signals.ListenerInfo]{make: listenerNames}
+	c := cache[signals.ListenerInfo]{make: (&keys{limit: 20}).listenerNames}
 	s := &signals.SignalInfo{Name: "s"}
 	var last *signals.ListenerInfo
 	for range 3 * maxNames {

@@ -3,6 +3,7 @@ package otelsignals
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,9 +17,6 @@ import (
 	"example.com/signals"
 )
 
-// scope is the name of the tracer and of the meter.
-const scope = "example.com/signals/otelsignals"
-
 // Option configures New.
 type Option func(*config)
 
@@ -28,6 +26,7 @@ type config struct {
 	noTraces  bool
 	noMetrics bool
 	newTraces bool
+	keys      int
 }
 
 // TracerProvider sets where spans go; otel.GetTracerProvider() without it.
@@ -54,10 +53,18 @@ func NoMetrics() Option { return func(c *config) { c.noMetrics = true } }
 // whose emission is not recorded.
 func NewTraces() Option { return func(c *config) { c.newTraces = true } }
 
+// MaxKeys sets how many keys of listeners of each signal are labels of metrics, 20
+// without it: the first that are called. Of the others the metrics have the function.
+// Spans have every key.
+func MaxKeys(n int) Option {
+	need(n >= 0, fmt.Sprintf("MaxKeys(%d): want 0 or more", n))
+	return func(c *config) { c.keys = n }
+}
+
 // New returns an observer that traces and measures the signals it is attached
 // to.
 func New(opts ...Option) signals.Observer {
-	var c config
+	c := config{keys: 20}
 	for _, o := range opts {
 		o(&c)
 	}
@@ -69,17 +76,17 @@ func New(opts ...Option) signals.Observer {
 		c.meters = otel.GetMeterProvider()
 	}
 	w := &watcher{newTraces: c.newTraces}
-	w.signals.make, w.listeners.make = signalNames, listenerNames
+	w.signals.make, w.listeners.make = signalNames, (&keys{limit: c.keys}).listenerNames
 	observer := signals.Observer{
 		EmitBegin: w.emitBegin, EmitEnd: w.emitEnd, ListenerBegin: w.listenerBegin, ListenerEnd: w.listenerEnd,
 	}
 	if !c.noTraces {
-		w.tracer = c.tracers.Tracer(scope, trace.WithSchemaURL(schemaURL))
+		w.tracer = c.tracers.Tracer(scope, trace.WithSchemaURL(schemaURL), trace.WithInstrumentationVersion(version()))
 	} else {
 		observer.ListenerBegin = nil
 	}
 	if !c.noMetrics {
-		w.measure(c.meters.Meter(scope, metric.WithSchemaURL(schemaURL)))
+		w.measure(c.meters.Meter(scope, metric.WithSchemaURL(schemaURL), metric.WithInstrumentationVersion(version())))
 		observer.Drop = w.drop
 	}
 	return observer

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -47,7 +48,7 @@ func TestSyncListenersAreChildrenOfTheEmission(t *testing.T) {
 	call := o.span("process orders", "stock")
 	for key, want := range map[string]string{
 		"messaging.system": "signals", "messaging.destination.name": "orders", "messaging.operation.name": "process",
-		"messaging.operation.type": "process", "code.function.name": "otelsignals_test.succeeds", "signals.kind": "sync",
+		"messaging.operation.type": "process", "code.function.name": "example.com/signals/otelsignals_test.succeeds", "signals.kind": "sync",
 	} {
 		if got := attr(call.Attributes, key); got != want {
 			t.Errorf("call: %s is %q, want %q", key, got, want)
@@ -353,10 +354,73 @@ func TestManyListenersComeAndGo(t *testing.T) {
 	}
 }
 
+// Connections must not take the room that the SDK has for labels: 2,000 for an
+// instrument, and what comes then is lost in one.
+func TestKeysAreLabelsOfMetricsOnlyForTheFirst(t *testing.T) {
+	o := observe(t, sdktrace.AlwaysSample(), otelsignals.MaxKeys(3))
+	conns := signals.NewSync[int](signals.Name("conns"), signals.OnBus(o.bus))
+	conns.Subscribe(succeeds, signals.Key("audit"))
+	for i := range 5000 {
+		key := fmt.Sprint("conn-", i)
+		conns.Subscribe(fails, signals.Key(key))
+		conns.Emit(ctx, i)
+		conns.RemoveListener(key)
+	}
+	orders := signals.NewSync[int](signals.Name("orders"), signals.OnBus(o.bus))
+	orders.Subscribe(succeeds, signals.Key("stock"))
+	orders.Emit(ctx, 1)
+	const subscription = "messaging.destination.subscription.name"
+	for label, want := range map[string]uint64{
+		"audit": 5000, "conn-0": 1, "conn-1": 1, "conn-2": 0, "otelsignals_test.fails": 4998, "stock": 1,
+	} {
+		if n := o.count("messaging.process.duration", subscription, label); n != want {
+			t.Errorf("%d calls of %q, want %d", n, label, want)
+		}
+	}
+	o.span("process conns", "conn-4999") // spans have every key
+}
+
+func TestUndoRunsInTheTraceOfTheEmission(t *testing.T) {
+	o := observe(t, sdktrace.AlwaysSample())
+	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(o.bus))
+	var at trace.SpanContext
+	s.Step(func(context.Context, int) (signals.Undo, error) {
+		return func(ctx context.Context) error {
+			at = trace.SpanContextFromContext(ctx)
+			_, span := o.tracer.Start(ctx, "refund")
+			span.End()
+			return nil
+		}, nil
+	}, signals.Key("pay"))
+	s.Subscribe(fails, signals.Key("ship"))
+	if s.TryEmit(ctx, 1) == nil {
+		t.Fatal("no failure")
+	}
+	emit := o.span("emit s", "")
+	if at.SpanID() != emit.SpanContext.SpanID() || o.span("refund", "").Parent.SpanID() != emit.SpanContext.SpanID() {
+		t.Errorf("the Undo ran in %v, the emission is %v", at.SpanID(), emit.SpanContext.SpanID())
+	}
+}
+
+func TestInstrumentsHaveAVersion(t *testing.T) {
+	o := observe(t, sdktrace.AlwaysSample())
+	s := signals.NewSync[int](signals.Name("s"), signals.OnBus(o.bus))
+	s.Emit(ctx, 1)
+	var all metricdata.ResourceMetrics
+	if err := o.reader.Collect(ctx, &all); err != nil {
+		t.Fatal(err)
+	}
+	span := o.span("emit s", "").InstrumentationScope
+	if span.Version == "" || len(all.ScopeMetrics) != 1 || all.ScopeMetrics[0].Scope.Version != span.Version {
+		t.Errorf("spans are of %v, metrics of %v", span, all.ScopeMetrics)
+	}
+}
+
 func TestMisusePanicsAtOnce(t *testing.T) {
 	for name, fn := range map[string]func(){
 		"no tracer provider": func() { otelsignals.TracerProvider(nil) },
 		"no meter provider":  func() { otelsignals.MeterProvider(nil) },
+		"fewer than no keys": func() { otelsignals.MaxKeys(-1) },
 		"nothing":            func() { otelsignals.New(otelsignals.NoTraces(), otelsignals.NoMetrics()) },
 	} {
 		func() {

@@ -52,16 +52,19 @@ func signalAttrs(s *signals.SignalInfo) []attribute.KeyValue {
 }
 
 // listenerAttrs are those of process spans and, the first five, of their
-// metrics.
+// metrics; the fifth is the listener.
 func listenerAttrs(l *signals.ListenerInfo) []attribute.KeyValue {
-	name := l.Key
+	name, function := l.Key, l.Function()
 	if name == "" {
 		name = l.Listener
+	}
+	if function == "" {
+		function = l.Listener
 	}
 	return []attribute.KeyValue{
 		keySystem.String(system), keyDestination.String(valid(l.Signal.Name)), keyOperation.String(opCall), typeProcess,
 		keySubscription.String(valid(name)),
-		keyFunction.String(valid(l.Listener)), keySite.String(valid(l.Site)), keyKind.String(string(l.Signal.Kind)),
+		keyFunction.String(valid(function)), keySite.String(valid(l.Site)), keyKind.String(string(l.Signal.Kind)),
 	}
 }
 

@@ -3,6 +3,7 @@ package promsignals_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -90,6 +91,24 @@ func scrapeEvery(b *testing.B, d time.Duration, c prometheus.Collector) (stop fu
 	return func() {
 		close(ended)
 		<-done
+	}
+}
+
+// What it costs to add and remove a listener, without a collector and with one.
+func BenchmarkComeAndGo(b *testing.B) {
+	for _, kind := range []string{"without", "collector"} {
+		b.Run(kind, func(b *testing.B) {
+			bus := signals.NewBus()
+			if kind == "collector" {
+				c := promsignals.NewBusCollector(bus)
+				defer runtime.KeepAlive(c)
+			}
+			s := signals.NewSync[int](signals.Name("s"), signals.OnBus(bus))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Subscribe(adds, signals.Key("k")).Unsubscribe()
+			}
+		})
 	}
 }
 

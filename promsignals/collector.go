@@ -2,6 +2,9 @@ package promsignals
 
 import (
 	"fmt"
+	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,13 +23,20 @@ type Signal interface {
 // Collector is a prometheus.Collector that reads Stats when it is scraped. It
 // may be registered with several registries.
 type Collector struct {
-	read  func() []signals.SignalStats // read only, as are the next three
-	fixed bool                         // the label signal is constant
-	limit int
-	descs descs
+	config  // read only, as are the next three
+	sources []*source
+	fixed   bool // the label signal is constant
+	descs   descs
 
 	mu     sync.Mutex
 	series map[string]*series // by label value of the signal
+}
+
+// source is what has signals: a bus, or one signal.
+type source struct {
+	read     func() []signals.SignalStats
+	book     book
+	observed bool // the book hears of each listener that is removed
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
@@ -39,8 +49,10 @@ const Other = "_other"
 type Option func(*config)
 
 type config struct {
-	limit int
-	also  []Signal
+	limit       int
+	also        []Signal
+	labels      prometheus.Labels
+	first, last int // buckets of signals.Durations
 }
 
 // MaxListeners sets how many listeners of each signal have series of their own,
@@ -58,8 +70,48 @@ func Also(sigs ...Signal) Option {
 	return func(c *config) { c.also = append(c.also, sigs...) }
 }
 
+// ConstLabels gives all series these labels as well: a registry takes the collectors
+// of several buses if each has the same label names with other values.
+func ConstLabels(labels prometheus.Labels) Option {
+	for name := range labels {
+		if !nameOfLabel.MatchString(name) || slices.Contains(ownLabels, name) {
+			panic(fmt.Sprintf("promsignals: ConstLabels: %q; want a name like bus, and none of %s", name, strings.Join(ownLabels, ", ")))
+		}
+	}
+	return func(c *config) {
+		for name, value := range labels {
+			c.labels[name] = valid(value)
+		}
+	}
+}
+
+var (
+	nameOfLabel = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
+	ownLabels   = []string{"signal", "listener", "kind", "payload", "le"}
+)
+
+// Buckets sets how far the bounds of signals_listener_duration_seconds reach: to one
+// that is at most shortest, and one that is at least longest. Without it that is 1
+// microsecond and 17 seconds. Each is twice the last, which is as fine as signals
+// count: fewer mean fewer series, and no other quantiles.
+func Buckets(shortest, longest time.Duration) Option {
+	if shortest <= 0 || longest < shortest {
+		panic(fmt.Sprintf("promsignals: Buckets(%v, %v): want two durations above 0, the shorter one first", shortest, longest))
+	}
+	first, last := 0, 0
+	for i := range signals.DurationBuckets - 1 { // the last one has no bound
+		if signals.BucketBound(i) <= shortest {
+			first = i
+		}
+		if last = i; signals.BucketBound(i) >= longest {
+			break
+		}
+	}
+	return func(c *config) { c.first, c.last = min(first, last), last }
+}
+
 func configure(opts []Option) config {
-	c := config{limit: 20}
+	c := config{limit: 20, labels: prometheus.Labels{}, first: firstBound, last: lastBound}
 	for _, o := range opts {
 		o(&c)
 	}
@@ -67,21 +119,21 @@ func configure(opts []Option) config {
 }
 
 // NewBusCollector returns a collector of all signals of a bus, those that join
-// later too. A registry takes one; for a second bus, wrap the registry with
-// prometheus.WrapRegistererWith and a label.
+// later too. A registry takes one, or several that ConstLabels tells apart: all of
+// them must have those labels.
 func NewBusCollector(b *signals.Bus, opts ...Option) *Collector {
 	if b == nil {
 		panic("promsignals: NewBusCollector: the bus is nil")
 	}
 	c := configure(opts)
-	read := func() []signals.SignalStats {
-		all := b.Stats()
-		for _, s := range c.also {
-			all = append(all, s.Stats())
-		}
-		return all
+	own := &source{read: b.Stats, observed: true}
+	stops := []func(){b.Observe(signals.Observer{ListenerRemoved: own.book.removed})}
+	sources := []*source{own}
+	for _, s := range c.also {
+		src, stop := sourceOf(s)
+		sources, stops = append(sources, src), append(stops, stop)
 	}
-	return newCollector(read, nil, c.limit)
+	return newCollector(sources, stops, c)
 }
 
 // NewSignalCollector returns a collector of one signal. A registry takes any
@@ -95,12 +147,37 @@ func NewSignalCollector(s Signal, opts ...Option) *Collector {
 	if len(c.also) > 0 {
 		panic("promsignals: NewSignalCollector: Also is for the collector of a bus; make one collector for each signal")
 	}
-	labels := prometheus.Labels{"signal": valid(s.Stats().Name)}
-	return newCollector(func() []signals.SignalStats { return []signals.SignalStats{s.Stats()} }, labels, c.limit)
+	src, stop := sourceOf(s)
+	c.labels["signal"] = valid(s.Stats().Name)
+	return newCollector([]*source{src}, []func(){stop}, c)
 }
 
-func newCollector(read func() []signals.SignalStats, fixed prometheus.Labels, limit int) *Collector {
-	return &Collector{read: read, fixed: fixed != nil, limit: limit, descs: describe(fixed), series: make(map[string]*series)}
+// sourceOf makes the source of one signal. One that is foreign, and does not say
+// who is removed, shows what scrapes saw.
+func sourceOf(s Signal) (src *source, stop func()) {
+	src = &source{read: func() []signals.SignalStats { return []signals.SignalStats{s.Stats()} }}
+	if o, ok := s.(interface {
+		ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func())
+	}); ok {
+		stop = o.ObserveListeners(nil, src.book.removed)
+	}
+	src.observed = stop != nil
+	return src, stop
+}
+
+// newCollector makes the collector. A bus or a signal holds the book of each
+// source, and not the collector: when that is not used any more, they are stopped.
+func newCollector(sources []*source, stops []func(), conf config) *Collector {
+	_, fixed := conf.labels["signal"]
+	c := &Collector{config: conf, sources: sources, fixed: fixed, descs: describe(conf.labels), series: make(map[string]*series)}
+	runtime.AddCleanup(c, func(stops []func()) {
+		for _, stop := range stops {
+			if stop != nil {
+				stop()
+			}
+		}
+	}, stops)
+	return c
 }
 
 // Describe implements prometheus.Collector.
@@ -127,24 +204,33 @@ func (c *Collector) collect() (metrics []prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	seen := make(map[string]*series)
-	for _, stats := range c.read() {
-		v := &view{SignalStats: stats, name: valid(stats.Name)}
-		for n := 2; seen[v.name] != nil; n++ {
-			v.name = fmt.Sprintf("%s#%d", valid(stats.Name), n)
+	for _, src := range c.sources {
+		taken := src.book.take()
+		scraped := make(map[*signals.SignalInfo]*series)
+		for _, stats := range src.read() {
+			v := &view{SignalStats: stats, name: valid(stats.Name)}
+			for n := 2; seen[v.name] != nil; n++ {
+				v.name = fmt.Sprintf("%s#%d", valid(stats.Name), n)
+			}
+			s := c.series[v.name]
+			if s == nil {
+				s = newSeries()
+			}
+			seen[v.name] = s
+			there, gone := s.follow(v, src, taken)
+			metrics = c.signal(metrics, v, s, s.sort(there, gone, c.limit))
+			if s.sig != nil {
+				scraped[s.sig] = s
+			}
 		}
-		s := c.series[v.name]
-		if s == nil {
-			s = newSeries()
-		}
-		seen[v.name] = s
-		metrics = c.signal(metrics, v, s)
+		src.book.turn(taken, scraped)
 	}
 	c.series = seen
 	return metrics
 }
 
 // signal appends the metrics of one signal.
-func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series) []prometheus.Metric {
+func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series, listeners []labelled) []prometheus.Metric {
 	labels := func(more ...string) []string {
 		if c.fixed {
 			return more
@@ -156,6 +242,7 @@ func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series) []pr
 		pending = max(pending, v.Listeners[i].Lag)
 	}
 	v.oldest = s.marks.age(time.Now(), v.Emissions, pending)
+	v.oldest = max(v.oldest, v.leaving())
 	for i := range v.Listeners {
 		v.oldest = max(v.oldest, v.Listeners[i].Running)
 	}
@@ -165,15 +252,15 @@ func (c *Collector) signal(metrics []prometheus.Metric, v *view, s *series) []pr
 			metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.signal[i], m.kind, m.value(v), labels()...))
 		}
 	}
-	for _, l := range s.sort(v.Listeners, c.limit) {
+	for _, l := range listeners {
 		own := labels(l.label)
 		for i, m := range listenerMetrics {
-			if m.known == nil || m.known(v) {
+			if (m.known == nil || m.known(v)) && (m.kind == counter || !l.gone) {
 				metrics = append(metrics, prometheus.MustNewConstMetric(c.descs.listener[i], m.kind, m.value(&l.stats), own...))
 			}
 		}
 		if v.Counted {
-			metrics = append(metrics, histogram(c.descs.duration, &l.stats.Durations, own))
+			metrics = append(metrics, histogram(c.descs.duration, &l.stats.Durations, c.first, c.last, own))
 		}
 	}
 	return metrics

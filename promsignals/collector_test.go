@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -278,12 +280,88 @@ func TestRegistryTakesSeveralCollectors(t *testing.T) {
 	reg = prometheus.NewPedanticRegistry()
 	for _, name := range []string{"first", "second"} {
 		bus := signals.NewBus()
-		signals.Topic[int](bus, "same")
+		signals.Topic[int](bus, "same").Subscribe(succeeds, signals.Key("k"))
 		prometheus.WrapRegistererWith(prometheus.Labels{"bus": name}, reg).MustRegister(promsignals.NewBusCollector(bus))
 	}
 	if n, err := testutil.GatherAndCount(reg, "signals_emissions_total"); n != 2 || err != nil {
 		t.Errorf("two buses under labels: %d signals, %v", n, err)
 	}
+}
+
+func TestRegistryTakesSeveralBuses(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	for _, name := range []string{"first", "second \xff"} {
+		bus := signals.NewBus()
+		signals.Topic[int](bus, "same").Subscribe(succeeds, signals.Key("k"))
+		reg.MustRegister(promsignals.NewBusCollector(bus, promsignals.ConstLabels(prometheus.Labels{"bus": name})))
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"first", "second \uFFFD"} {
+		want(t, families, 0, "signals_emissions_total", "bus", name, "signal", "same")
+		want(t, families, 0, "signals_listener_lag", "bus", name, "listener", "k")
+	}
+}
+
+func TestBucketsReachAsFarAsTheyAreTold(t *testing.T) {
+	s := signals.NewSync[int](signals.Name("s"), signals.Counted())
+	s.Subscribe(succeeds)
+	s.Emit(ctx, 1) // the first call is sampled
+	for _, test := range []struct {
+		shortest, longest time.Duration
+		first, last       float64
+		n                 int
+	}{
+		{time.Millisecond, time.Second, 524288e-9, 1.073741824, 12},
+		{1, time.Nanosecond, 64e-9, 64e-9, 1},
+		{1, 1 << 62, 64e-9, (64 << 30) * 1e-9, 31},
+	} {
+		for _, f := range gather(t, promsignals.NewSignalCollector(s, promsignals.Buckets(test.shortest, test.longest))) {
+			if f.GetName() != "signals_listener_duration_seconds" {
+				continue
+			}
+			h := f.GetMetric()[0].GetHistogram()
+			b := h.GetBucket()
+			if len(b) != test.n || b[0].GetUpperBound() != test.first || b[len(b)-1].GetUpperBound() != test.last || h.GetSampleCount() != 1 {
+				t.Errorf("from %v to %v: %v", test.shortest, test.longest, h)
+			}
+		}
+	}
+}
+
+func TestVetoesAndThoseThatLeaveAreShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		jobs := signals.New[int](signals.Name("jobs"), quiet)
+		leave := make(chan bool)
+		sub := jobs.Subscribe(func(_ context.Context, n int) error {
+			if n > 0 {
+				<-leave
+			}
+			return signals.Veto(errDown)
+		}, signals.Key("k"))
+		c := promsignals.NewSignalCollector(jobs)
+		jobs.Emit(ctx, 0)
+		jobs.Emit(ctx, 1)
+		synctest.Wait()
+		sub.Unsubscribe()
+		got := gather(t, c)
+		want(t, got, 1, "signals_vetoes_total")
+		want(t, got, 1, "signals_listener_vetoes_total", "listener", "k")
+		want(t, got, 0, "signals_failures_total")
+		time.Sleep(time.Minute)
+		got = gather(t, c)
+		want(t, got, 0, "signals_listeners")
+		want(t, got, 1, "signals_leaving_listeners")
+		want(t, got, 60, "signals_leaving_running_seconds")
+		close(leave)
+		synctest.Wait()
+		got = gather(t, c)
+		want(t, got, 2, "signals_listener_vetoes_total", "listener", "k")
+		want(t, got, 0, "signals_leaving_listeners")
+		want(t, got, 0, "signals_leaving_running_seconds")
+	})
 }
 
 func TestSignalsComeAndGoWithTheBus(t *testing.T) {
@@ -300,11 +378,17 @@ func TestSignalsComeAndGoWithTheBus(t *testing.T) {
 
 func TestMisusePanicsAtOnce(t *testing.T) {
 	for name, fn := range map[string]func(){
-		"nil bus":          func() { promsignals.NewBusCollector(nil) },
-		"nil signal":       func() { promsignals.NewSignalCollector(nil) },
-		"negative limit":   func() { promsignals.MaxListeners(-1) },
-		"also of a signal": func() { promsignals.NewSignalCollector(signals.New[int](), promsignals.Also(signals.New[int]())) },
-		"nil instrumented": func() { promsignals.NewInstrumented[int](nil) },
+		"nil bus":                  func() { promsignals.NewBusCollector(nil) },
+		"nil signal":               func() { promsignals.NewSignalCollector(nil) },
+		"negative limit":           func() { promsignals.MaxListeners(-1) },
+		"also of a signal":         func() { promsignals.NewSignalCollector(signals.New[int](), promsignals.Also(signals.New[int]())) },
+		"own label":                func() { promsignals.ConstLabels(prometheus.Labels{"signal": "x"}) },
+		"no label":                 func() { promsignals.ConstLabels(prometheus.Labels{"a b": "x"}) },
+		"buckets the wrong way":    func() { promsignals.Buckets(time.Second, time.Millisecond) },
+		"no buckets":               func() { promsignals.EmitBuckets() },
+		"buckets that do not grow": func() { promsignals.EmitBuckets(time.Second, time.Second) },
+		"a factor of 1":            func() { promsignals.NativeHistogram(1) },
+		"nil instrumented":         func() { promsignals.NewInstrumented[int](nil) },
 	} {
 		if text := fmt.Sprint(caught(fn)); !strings.HasPrefix(text, "promsignals: ") {
 			t.Errorf("%s: panic %q", name, text)

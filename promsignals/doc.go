@@ -3,13 +3,18 @@
 //	reg := prometheus.NewRegistry()
 //	reg.MustRegister(promsignals.NewBusCollector(bus))
 //
-// A [Collector] keeps no counters of its own: at each scrape it reads the Stats
-// of its signals. Emissions and deliveries do not know that it is there, so
-// their cost is the same with and without it. What a scrape costs grows with the
-// number of listeners.
+// A [Collector] reads the Stats of its signals at each scrape. Emissions and
+// deliveries do not know that it is there, so their cost is the same with and without
+// it. What a scrape costs grows with the number of listeners. A signal tells it of
+// each listener that is removed, which takes it some microseconds.
+//
+// A registry takes the collectors of several buses under [ConstLabels]:
+//
+//	reg.MustRegister(promsignals.NewBusCollector(orders, promsignals.ConstLabels(prometheus.Labels{"bus": "orders"})))
+//	reg.MustRegister(promsignals.NewBusCollector(stock, promsignals.ConstLabels(prometheus.Labels{"bus": "stock"})))
 //
 // [InstrumentedSignal] is for one signal whose every Emit shall be timed; that
-// costs each Emit two readings of the clock and two updates.
+// costs each Emit two readings of the clock, two updates and a context.
 //
 // # Metrics
 //
@@ -17,9 +22,11 @@
 //
 //   - signals_info, always 1, says its kind and its payload type in labels;
 //   - signals_emissions_total, signals_deliveries_total, signals_failures_total,
-//     signals_panics_total, signals_drops_total, signals_refusals_total and
-//     signals_over_capacity_total;
+//     signals_panics_total, signals_vetoes_total, signals_drops_total,
+//     signals_refusals_total and signals_over_capacity_total;
 //   - signals_listeners, signals_workers, signals_pending_emissions;
+//   - signals_leaving_listeners, removed listeners with a call in flight, and
+//     signals_leaving_running_seconds, how long the oldest of those calls has run;
 //   - signals_oldest_pending_seconds, the age of the oldest pending emission. It
 //     is a lower bound: emissions carry no time, so it is known from the scrapes
 //     that have seen the emission, and from the calls under way.
@@ -27,13 +34,15 @@
 // Of each listener, with the labels signal and listener:
 //
 //   - signals_listener_deliveries_total, signals_listener_failures_total,
-//     signals_listener_panics_total and signals_listener_drops_total;
+//     signals_listener_panics_total, signals_listener_vetoes_total and
+//     signals_listener_drops_total;
 //   - signals_listener_lag, signals_listener_calls_in_flight and
 //     signals_listener_running_seconds, how long the oldest call under way has
 //     run;
 //   - signals_listener_duration_seconds, a histogram of how long calls took. The
 //     signal samples 1 call in 64, so the histogram's count is not the number of
-//     calls: its quotients and quantiles are right, its rate is not.
+//     calls: its quotients and quantiles are right, its rate is not. Its bounds are
+//     those of signals, each twice the last; [Buckets] says which.
 //
 // A panic is a failure too. Failures and panics are always counted. A sync signal
 // that is on no bus, has no Observer and is not signals.Counted counts nothing
@@ -47,7 +56,19 @@
 // registered in a loop without keys, are summed into one. Of each signal the
 // first 20 listeners have series of their own ([MaxListeners]); the rest are summed
 // into one called [Other]. A listener does not move between the two while it
-// lives, and no counter of a sum goes back because a listener was removed.
+// lives.
+//
+// Each registration counts, whether a scrape sees it or not: what a removed one has
+// counted stays in the counters of its label, and goes on there when the label is
+// registered again. When there are 20 and one more label comes, it takes the place of
+// the one whose listeners have been gone for longest. A label that comes and goes
+// between two scrapes has series only if there is room, else it is in Other. So no
+// counter goes back, and increase and rate miss no call; the sum of all counters of a
+// signal's listeners can be less than that of the signal once a label lost its place.
+// Calls after the removal count too: of a sync signal, whose emissions under way go on
+// to call removed listeners, at the latest when the garbage collector has found that
+// none is left. A signal of another package must have ObserveListeners, as those of
+// signals and resilience do; else what comes and goes between two scrapes is missed.
 //
 // Names of signals are not bounded: do not make names out of data.
 //

@@ -53,6 +53,25 @@ func ExampleNewBusCollector() {
 	// signals_listener_lag{listener="stock",signal="order.placed"} 0
 }
 
+func ExampleConstLabels() {
+	ctx := context.Background()
+	shop, admin := signals.NewBus(), signals.NewBus()
+	reg := prometheus.NewRegistry()
+	// region buses
+	reg.MustRegister(
+		promsignals.NewBusCollector(shop, promsignals.ConstLabels(prometheus.Labels{"bus": "shop"})),
+		promsignals.NewBusCollector(admin, promsignals.ConstLabels(prometheus.Labels{"bus": "admin"})))
+	// endregion
+
+	for _, bus := range []*signals.Bus{shop, admin} {
+		signals.SyncTopic[string](bus, "login").Emit(ctx, "A1")
+	}
+	scrape(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), "signals_emissions_total")
+	// Output:
+	// signals_emissions_total{bus="admin",signal="login"} 1
+	// signals_emissions_total{bus="shop",signal="login"} 1
+}
+
 func ExampleNewSignalCollector() {
 	// region signal
 	clicks := signals.NewSync[string](signals.Name("clicks"), signals.Counted())

@@ -2,7 +2,9 @@ package promsignals
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,16 +25,21 @@ type Counting[T any] interface {
 //   - signals_emit_calls_total, the emissions on it;
 //   - signals_emit_duration_seconds, a histogram of how long each took: of a
 //     sync signal with its listeners, of an async one until it was accepted;
-//   - signals_emit_errors_total, the failures of listeners and the refusals of
-//     the signal, as it counts them. Divided by the first it is the error rate.
+//   - signals_emit_errors_total, those of the emissions that failed: a listener did,
+//     one or more, also later on an async signal; the signal refused; or TryEmit or
+//     Offer returned an error, also that ctx had ended. A veto is none. Divided by
+//     the first it is the error rate, which is never above 1.
 //
-// What is emitted on the signal within is not seen, but for its errors.
+// What a wrapper around it turns away, and says so with Refuse or Refused, is an
+// emission and an error. What is emitted on the signal within is not seen. If that is
+// foreign, and has no ObserveFailures, a listener that fails in an Emit is not either.
 type InstrumentedSignal[T any] struct {
 	signals.Signal[T]
 	counting    Signal
 	emitCounter prometheus.Counter
 	latencyHist prometheus.Histogram
-	errorRate   prometheus.CounterFunc
+	errorRate   prometheus.Counter
+	observed    bool // failures of listeners
 }
 
 var (
@@ -45,29 +52,114 @@ var (
 //
 //	orders := promsignals.NewInstrumented(signals.NewSync[Order](signals.Name("order.placed")))
 //	reg.MustRegister(orders)
-func NewInstrumented[T any](sig Counting[T]) *InstrumentedSignal[T] {
+func NewInstrumented[T any](sig Counting[T], opts ...InstrumentedOption) *InstrumentedSignal[T] {
 	if sig == nil {
 		panic("promsignals: NewInstrumented: the signal is nil")
 	}
 	labels := prometheus.Labels{"signal": valid(sig.Stats().Name)}
-	buckets := make([]float64, len(bounds))
-	for i, b := range bounds {
-		buckets[i] = signals.BucketBound(b).Seconds()
+	c := instrument{bounds: defaultBounds()}
+	for _, o := range opts {
+		o(&c)
 	}
-	return &InstrumentedSignal[T]{
+	i := &InstrumentedSignal[T]{
 		Signal: sig, counting: sig,
 		emitCounter: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "signals_emit_calls_total", Help: "Emissions on the instrumented signal.", ConstLabels: labels}),
 		latencyHist: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "signals_emit_duration_seconds", Help: "How long emissions on the instrumented signal took.",
-			ConstLabels: labels, Buckets: buckets}),
-		errorRate: prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "signals_emit_errors_total", Help: "Failures of listeners, and refusals, of the instrumented signal.", ConstLabels: labels},
-			func() float64 {
-				s := sig.Stats()
-				return float64(s.Failures + s.Refusals)
-			}),
+			ConstLabels: labels, Buckets: c.bounds, NativeHistogramBucketFactor: c.factor, NativeHistogramMaxBucketNumber: 160}),
+		errorRate: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "signals_emit_errors_total", Help: "Emissions on the instrumented signal that failed.", ConstLabels: labels}),
 	}
+	if o, ok := sig.(interface {
+		ObserveFailures(told func(ctx context.Context, f signals.Failure)) (stop func())
+	}); ok {
+		i.observed = o.ObserveFailures(func(ctx context.Context, _ signals.Failure) {
+			if e, ok := ctx.Value(i).(*emission); ok {
+				e.fail()
+			}
+		}) != nil
+	}
+	return i
+}
+
+// InstrumentedOption configures NewInstrumented.
+type InstrumentedOption func(*instrument)
+
+type instrument struct {
+	bounds []float64 // in seconds
+	factor float64   // 0: no native histogram
+}
+
+// EmitBuckets sets the upper bounds of the histogram, which must grow. Without it
+// they are from a microsecond to 17 seconds, each twice the last.
+func EmitBuckets(bounds ...time.Duration) InstrumentedOption {
+	seconds := make([]float64, len(bounds))
+	for i, b := range bounds {
+		if b <= 0 || i > 0 && b <= bounds[i-1] {
+			panic(fmt.Sprintf("promsignals: EmitBuckets(%v): bound %d is %v; want bounds above 0 that grow", bounds, i, b))
+		}
+		seconds[i] = b.Seconds()
+	}
+	if len(bounds) == 0 {
+		panic("promsignals: EmitBuckets(): want a bound; leave the option out for the usual ones")
+	}
+	return func(c *instrument) { c.bounds = seconds }
+}
+
+// NativeHistogram makes the histogram a native one as well, for a Prometheus that
+// scrapes those: each bucket is at most factor times as wide as the last, such as
+// 1.1, and there are 160 at most.
+func NativeHistogram(factor float64) InstrumentedOption {
+	if !(factor > 1) {
+		panic(fmt.Sprintf("promsignals: NativeHistogram(%v): want more than 1, such as 1.1", factor))
+	}
+	return func(c *instrument) { c.factor = factor }
+}
+
+// emission is the context of one emission: by it a failure is known to be one of
+// that.
+type emission struct {
+	context.Context
+	of     any // the InstrumentedSignal
+	errors prometheus.Counter
+	failed atomic.Bool
+}
+
+func (e *emission) Value(key any) any {
+	if key == e.of {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// fail counts the emission as failed, once.
+func (e *emission) fail() {
+	if e.failed.CompareAndSwap(false, true) {
+		e.errors.Inc()
+	}
+}
+
+// begin returns the context of an emission.
+func (i *InstrumentedSignal[T]) begin(ctx context.Context) *emission {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return &emission{Context: ctx, of: i, errors: i.errorRate}
+}
+
+// came returns err, and counts it unless it is a veto.
+func (e *emission) came(err error) error {
+	if err != nil && !vetoed(err) {
+		e.fail()
+	}
+	return err
+}
+
+// vetoed is signals.IsVeto for errors whose methods may panic.
+func vetoed(err error) (yes bool) {
+	defer func() { _ = recover() }()
+	return signals.IsVeto(err)
 }
 
 // Describe implements prometheus.Collector.
@@ -94,6 +186,9 @@ func (i *InstrumentedSignal[T]) measure(begun time.Time) {
 // Emit emits.
 func (i *InstrumentedSignal[T]) Emit(ctx context.Context, payload T) {
 	defer i.measure(time.Now())
+	if i.observed {
+		ctx = i.begin(ctx)
+	}
 	i.Signal.Emit(ctx, payload)
 }
 
@@ -101,19 +196,21 @@ func (i *InstrumentedSignal[T]) Emit(ctx context.Context, payload T) {
 // signal says whether it accepted, as Offer.
 func (i *InstrumentedSignal[T]) TryEmit(ctx context.Context, payload T) error {
 	defer i.measure(time.Now())
+	e := i.begin(ctx)
 	if s, ok := i.Signal.(interface {
 		TryEmit(ctx context.Context, payload T) error
 	}); ok {
-		return s.TryEmit(ctx, payload)
+		return e.came(s.TryEmit(e, payload))
 	}
-	return i.offer(ctx, payload)
+	return e.came(i.offer(e, payload))
 }
 
 // Offer emits and says whether the emission was accepted, as
 // AsyncSignal.Offer; a sync signal always accepts.
 func (i *InstrumentedSignal[T]) Offer(ctx context.Context, payload T) error {
 	defer i.measure(time.Now())
-	return i.offer(ctx, payload)
+	e := i.begin(ctx)
+	return e.came(i.offer(e, payload))
 }
 
 func (i *InstrumentedSignal[T]) offer(ctx context.Context, payload T) error {
@@ -128,6 +225,7 @@ func (i *InstrumentedSignal[T]) offer(ctx context.Context, payload T) error {
 
 // Refuse reports an emission that a wrapper around this one turned away.
 func (i *InstrumentedSignal[T]) Refuse(ctx context.Context, payload T, err error) {
+	i.refused()
 	if s, ok := i.Signal.(interface {
 		Refuse(ctx context.Context, payload T, err error)
 	}); ok {
@@ -135,6 +233,22 @@ func (i *InstrumentedSignal[T]) Refuse(ctx context.Context, payload T, err error
 		return
 	}
 	slog.ErrorContext(ctx, "promsignals: emission refused", "err", err)
+}
+
+// Refused reports one that a wrapper around this one turned away and whose emitter
+// has been told.
+func (i *InstrumentedSignal[T]) Refused(ctx context.Context, payload any, err error) {
+	i.refused()
+	if s, ok := i.Signal.(interface {
+		Refused(ctx context.Context, payload any, err error)
+	}); ok {
+		s.Refused(ctx, payload, err)
+	}
+}
+
+func (i *InstrumentedSignal[T]) refused() {
+	i.emitCounter.Inc()
+	i.errorRate.Inc()
 }
 
 // Drain waits as the signal's Drain; a sync signal has nothing to wait for.
@@ -153,6 +267,28 @@ func (i *InstrumentedSignal[T]) Close(ctx context.Context) error {
 		Close(ctx context.Context) error
 	}); ok {
 		return s.Close(ctx)
+	}
+	return nil
+}
+
+// ObserveFailures observes those of the signal, as its ObserveFailures does. It
+// returns nil if that has none.
+func (i *InstrumentedSignal[T]) ObserveFailures(told func(ctx context.Context, f signals.Failure)) (stop func()) {
+	if s, ok := i.Signal.(interface {
+		ObserveFailures(told func(ctx context.Context, f signals.Failure)) (stop func())
+	}); ok {
+		return s.ObserveFailures(told)
+	}
+	return nil
+}
+
+// ObserveListeners observes those of the signal, as its ObserveListeners does. It
+// returns nil if that has none.
+func (i *InstrumentedSignal[T]) ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func()) {
+	if s, ok := i.Signal.(interface {
+		ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func())
+	}); ok {
+		return s.ObserveListeners(added, removed)
 	}
 	return nil
 }

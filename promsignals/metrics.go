@@ -20,6 +20,14 @@ func (v *view) async() bool { return v.Kind != signals.KindSync }
 // counts reports whether emissions and deliveries are known.
 func (v *view) counts() bool { return v.Counted || v.async() }
 
+// leaving returns how long the oldest call of a removed listener has run.
+func (v *view) leaving() (longest time.Duration) {
+	for i := range v.Leaving {
+		longest = max(longest, v.Leaving[i].Running)
+	}
+	return longest
+}
+
 // metric is one metric of signals (S is view) or of listeners (S is
 // signals.ListenerStats).
 type metric[S any] struct {
@@ -44,6 +52,8 @@ var signalMetrics = []metric[view]{
 		nil, func(v *view) float64 { return float64(v.Failures) }},
 	{"signals_panics_total", "Deliveries that panicked.", counter,
 		nil, func(v *view) float64 { return float64(v.Panics) }},
+	{"signals_vetoes_total", "Deliveries that ended in a veto, which is no failure.", counter,
+		nil, func(v *view) float64 { return float64(v.Vetoes) }},
 	{"signals_drops_total", "Deliveries that were dropped.", counter,
 		(*view).async, func(v *view) float64 { return float64(v.Drops) }},
 	{"signals_refusals_total", "Emissions that were not accepted.", counter,
@@ -52,6 +62,10 @@ var signalMetrics = []metric[view]{
 		(*view).async, func(v *view) float64 { return float64(v.OverCapacity) }},
 	{"signals_listeners", "Listeners registered now.", gauge,
 		nil, func(v *view) float64 { return float64(len(v.Listeners)) }},
+	{"signals_leaving_listeners", "Removed listeners with a call under way.", gauge,
+		(*view).async, func(v *view) float64 { return float64(len(v.Leaving)) }},
+	{"signals_leaving_running_seconds", "How long the oldest call under way of a removed listener has run.", gauge,
+		(*view).async, func(v *view) float64 { return v.leaving().Seconds() }},
 	{"signals_workers", "Goroutines running listeners now.", gauge,
 		(*view).async, func(v *view) float64 { return float64(v.Workers) }},
 	{"signals_pending_emissions", "Emissions accepted and not finished by every listener.", gauge,
@@ -67,6 +81,8 @@ var listenerMetrics = []metric[signals.ListenerStats]{
 		nil, func(l *signals.ListenerStats) float64 { return float64(l.Failures) }},
 	{"signals_listener_panics_total", "Deliveries to the listener that panicked.", counter,
 		nil, func(l *signals.ListenerStats) float64 { return float64(l.Panics) }},
+	{"signals_listener_vetoes_total", "Deliveries to the listener that ended in a veto, which is no failure.", counter,
+		nil, func(l *signals.ListenerStats) float64 { return float64(l.Vetoes) }},
 	{"signals_listener_drops_total", "Deliveries to the listener that were dropped.", counter,
 		(*view).async, func(l *signals.ListenerStats) float64 { return float64(l.Drops) }},
 	{"signals_listener_lag", "Emissions pending for the listener.", gauge,
@@ -82,15 +98,18 @@ const (
 	durationName, durationHelp = "signals_listener_duration_seconds", "How long calls of the listener took, 1 call in 64."
 )
 
-// bounds are the indexes of the buckets of signals.Durations whose bounds the
-// histogram has: from 1 microsecond to 17 seconds, each twice the last,
-// which is as fine as signals count them.
-var bounds = func() (is []int) {
-	for i := 4; i <= 28; i++ {
-		is = append(is, i)
+// The first and the last of the buckets of signals.Durations whose bounds a
+// histogram has unless it is told: from 1 microsecond to 17 seconds, each twice the
+// last, which is as fine as signals count them.
+const firstBound, lastBound = 4, 28
+
+// defaultBounds returns those bounds, in seconds.
+func defaultBounds() (seconds []float64) {
+	for i := firstBound; i <= lastBound; i++ {
+		seconds = append(seconds, signals.BucketBound(i).Seconds())
 	}
-	return is
-}()
+	return seconds
+}
 
 // descs are the descriptors of one collector, in the order of the tables.
 type descs struct {
@@ -98,10 +117,10 @@ type descs struct {
 	signal, listener []*prometheus.Desc
 }
 
-// describe makes them. fixed holds the label signal, if that is constant.
+// describe makes them. fixed holds the constant labels, perhaps signal among them.
 func describe(fixed prometheus.Labels) descs {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		if fixed == nil {
+		if _, ok := fixed["signal"]; !ok {
 			labels = append([]string{"signal"}, labels...)
 		}
 		return prometheus.NewDesc(name, help, labels, fixed)
@@ -119,16 +138,15 @@ func describe(fixed prometheus.Labels) descs {
 	return d
 }
 
-// histogram makes the metric of what was sampled.
-func histogram(desc *prometheus.Desc, d *signals.Durations, labels []string) prometheus.Metric {
-	buckets := make(map[float64]uint64, len(bounds))
+// histogram makes the metric of what was sampled, with the bounds of the buckets
+// from first to last.
+func histogram(desc *prometheus.Desc, d *signals.Durations, first, last int, labels []string) prometheus.Metric {
+	buckets := make(map[float64]uint64, last-first+1)
 	var below uint64
-	next := 0
-	for _, i := range bounds {
-		for ; next <= i; next++ {
-			below += d.Buckets[next]
+	for i := range last + 1 {
+		if below += d.Buckets[i]; i >= first {
+			buckets[signals.BucketBound(i).Seconds()] = below
 		}
-		buckets[signals.BucketBound(i).Seconds()] = below
 	}
 	return prometheus.MustNewConstHistogram(desc, d.Count, d.Sum.Seconds(), buckets, labels...)
 }

@@ -1,7 +1,8 @@
 package promsignals
 
 import (
-	"time"
+	"maps"
+	"slices"
 
 	"example.com/signals"
 )
@@ -9,10 +10,20 @@ import (
 // series remembers what was shown of one signal at the last scrape, so that
 // labels stay with their listeners and counters do not go back.
 type series struct {
-	own   map[string]*total // by label: listeners with series of their own
-	rest  map[string]bool   // labels of those summed into other
-	other *total            // nil: nobody was ever in it
-	marks marks
+	sig     *signals.SignalInfo            // whose figures they were
+	live    map[*signals.ListenerInfo]bool // registrations that were there
+	own     map[string]*total              // by label: those with series of their own
+	rest    map[string]bool                // labels of listeners that are there and summed into other
+	other   *total                         // nil: nobody was ever in it
+	scrapes uint64
+	marks   marks
+}
+
+// total is what has been counted under one label by listeners that are gone.
+type total struct {
+	gone  signals.ListenerStats
+	shown signals.ListenerStats // by the last scrape, with those that were there
+	seen  uint64                // the scrape that last saw a listener of that label
 }
 
 func newSeries() *series {
@@ -22,12 +33,57 @@ func newSeries() *series {
 // labelled are the figures of what has one label.
 type labelled struct {
 	label string
+	gone  bool // no listener of that label is there
 	stats signals.ListenerStats
 }
 
-// sort sums the listeners of one scrape by label, at most limit of them and
-// Other.
-func (s *series) sort(listeners []signals.ListenerStats, limit int) []labelled {
+// follow returns the listeners of a signal, and by label what was counted by those
+// that have gone since the last scrape, as far as the last one did not show it.
+func (s *series) follow(v *view, src *source, taken map[*signals.SignalInfo]*page) (there []signals.ListenerStats, gone map[string]*signals.ListenerStats) {
+	there = v.Listeners
+	last, before, sig := s.live, s.sig, v.Info()
+	s.live, s.sig = make(map[*signals.ListenerInfo]bool, len(there)), sig
+	for i := range there {
+		if l := there[i].Info(); l != nil {
+			s.live[l] = true
+		}
+	}
+	all := &page{kept: s.labels()}
+	turn := func(of *signals.SignalInfo) {
+		if p := taken[of]; p != nil {
+			src.book.settle(of, p)
+			for label, l := range p.gone {
+				all.count(label, l)
+			}
+		}
+	}
+	turn(sig)
+	if before != sig { // a signal that had the name before
+		turn(before)
+	}
+	for l := range last {
+		p := taken[l.Signal]
+		switch {
+		case s.live[l] || p != nil && p.left[l]:
+		case src.observed && l.Signal == sig: // it has just been removed, and the book is about to hear of it
+			there = append(slices.Clip(there), l.Stats())
+			s.live[l] = true
+		default: // nobody will hear of it
+			d := newDeparted(l)
+			more, final := d.more()
+			all.count(d.label, &more)
+			if l.Signal == sig && !final {
+				src.book.reopen(sig, d)
+			}
+		}
+	}
+	return there, all.gone
+}
+
+// sort sums the listeners of one scrape, and those that have gone since the last
+// one, by label: at most limit of them, and Other.
+func (s *series) sort(listeners []signals.ListenerStats, gone map[string]*signals.ListenerStats, limit int) []labelled {
+	s.scrapes++
 	var present []labelled
 	at := make(map[string]int)
 	for i := range listeners {
@@ -40,38 +96,108 @@ func (s *series) sort(listeners []signals.ListenerStats, limit int) []labelled {
 		}
 		add(&present[k].stats, &listeners[i])
 	}
-	for label := range s.own {
-		if _, ok := at[label]; !ok {
-			delete(s.own, label)
-		}
-	}
-	for label := range s.rest {
-		if _, ok := at[label]; !ok {
-			delete(s.rest, label)
-		}
-	}
-	var shown []labelled
-	var rest signals.ListenerStats
 	for _, l := range present {
-		if s.own[l.label] == nil && (s.rest[l.label] || len(s.own) >= limit || l.label == Other) {
-			s.rest[l.label] = true
-			add(&rest, &l.stats)
-			continue
+		if t := s.own[l.label]; t != nil {
+			t.seen = s.scrapes
 		}
-		if s.own[l.label] == nil {
-			s.own[l.label] = new(total)
-		}
-		s.own[l.label].follow(&l.stats)
-		shown = append(shown, l)
 	}
-	if s.other == nil && len(s.rest) > 0 {
+	for label, l := range gone { // first, so that those that lose their series have them
+		if t := s.own[label]; t != nil {
+			add(&t.gone, l)
+		}
+	}
+	counted := s.labels()
+	for _, l := range present {
+		if s.own[l.label] == nil && !s.rest[l.label] {
+			s.rest[l.label] = !s.admit(l.label, limit, true)
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(gone)) {
+		switch {
+		case counted[label]:
+		case s.own[label] != nil || !s.rest[label] && s.admit(label, limit, false):
+			add(&s.own[label].gone, gone[label])
+		default:
+			add(&s.sum().gone, gone[label])
+		}
+	}
+	maps.DeleteFunc(s.rest, func(label string, rest bool) bool { // it has had a say in whose the gone ones are
+		_, there := at[label]
+		return !rest || !there
+	})
+	return s.shown(present)
+}
+
+// admit gives a label series of its own, if there is room: in the place of the one
+// whose listeners have been gone for longest, if evict is set.
+func (s *series) admit(label string, limit int, evict bool) bool {
+	if label == Other || limit == 0 {
+		return false
+	}
+	if len(s.own) >= limit {
+		oldest := ""
+		for l, t := range s.own {
+			if t.seen < s.scrapes && (oldest == "" || t.seen < s.own[oldest].seen || t.seen == s.own[oldest].seen && l < oldest) {
+				oldest = l
+			}
+		}
+		if oldest == "" || !evict {
+			return false
+		}
+		if unseen := since(&s.own[oldest].shown, &s.own[oldest].gone); unseen != (signals.ListenerStats{}) {
+			add(&s.sum().gone, &unseen)
+		}
+		delete(s.own, oldest)
+	}
+	s.own[label] = &total{seen: s.scrapes}
+	if !evict { // nobody is there
+		s.own[label].seen--
+	}
+	return true
+}
+
+func (s *series) sum() *total {
+	if s.other == nil {
 		s.other = new(total)
 	}
-	if s.other != nil {
-		s.other.follow(&rest)
-		shown = append(shown, labelled{Other, rest})
+	return s.other
+}
+
+// shown returns what the scrape shows: what is counted by those that are present,
+// and by those that are gone.
+func (s *series) shown(present []labelled) (all []labelled) {
+	var rest signals.ListenerStats
+	for _, l := range present {
+		if s.rest[l.label] {
+			add(&rest, &l.stats)
+			s.sum()
+			continue
+		}
+		t := s.own[l.label]
+		add(&l.stats, &t.gone)
+		t.shown = l.stats
+		all = append(all, l)
 	}
-	return shown
+	for label, t := range s.own {
+		if t.seen < s.scrapes {
+			t.shown = t.gone
+			all = append(all, labelled{label, true, t.gone})
+		}
+	}
+	if s.other != nil {
+		add(&rest, &s.other.gone)
+		all = append(all, labelled{label: Other, stats: rest})
+	}
+	return all
+}
+
+// labels returns the labels that have series of their own.
+func (s *series) labels() map[string]bool {
+	all := make(map[string]bool, len(s.own))
+	for label := range s.own {
+		all[label] = true
+	}
+	return all
 }
 
 // add adds the figures of one listener to a sum.
@@ -86,70 +212,21 @@ func add(sum, l *signals.ListenerStats) {
 	sum.Durations.Sum += l.Durations.Sum
 }
 
-// counters are the figures that only grow while a listener lives, but for the
-// sum of durations.
-func counters(l *signals.ListenerStats) (all [5 + signals.DurationBuckets]*uint64) {
-	n := copy(all[:], []*uint64{&l.Deliveries, &l.Failures, &l.Panics, &l.Drops, &l.Durations.Count})
+// since returns what a listener has counted since it had counted what before says.
+func since(before, now *signals.ListenerStats) (more signals.ListenerStats) {
+	to, from, old := counters(&more), counters(now), counters(before)
+	for i := range to {
+		*to[i] = max(*from[i], *old[i]) - *old[i]
+	}
+	more.Durations.Sum = max(now.Durations.Sum-before.Durations.Sum, 0)
+	return more
+}
+
+// counters are the figures that only grow, but for the sum of durations.
+func counters(l *signals.ListenerStats) (all [6 + signals.DurationBuckets]*uint64) {
+	n := copy(all[:], []*uint64{&l.Deliveries, &l.Failures, &l.Panics, &l.Vetoes, &l.Drops, &l.Durations.Count})
 	for i := range l.Durations.Buckets {
 		all[n+i] = &l.Durations.Buckets[i]
 	}
 	return all
-}
-
-// total keeps the counters of a sum of listeners from going back when one of
-// them is removed: what they lose is added from then on.
-type total struct {
-	last signals.ListenerStats // as counted
-	lost signals.ListenerStats
-}
-
-// follow takes the counters as they are and makes of them what is shown.
-func (t *total) follow(now *signals.ListenerStats) {
-	counted := *now
-	cur, last, lost := counters(now), counters(&t.last), counters(&t.lost)
-	for i := range cur {
-		if *last[i] > *cur[i] {
-			*lost[i] += *last[i] - *cur[i]
-		}
-		*cur[i] += *lost[i]
-	}
-	t.lost.Durations.Sum += max(t.last.Durations.Sum-now.Durations.Sum, 0)
-	now.Durations.Sum += t.lost.Durations.Sum
-	t.last = counted
-}
-
-// marks are past scrapes and how many emissions there had been, for the age of
-// what is pending.
-type marks []mark
-
-type mark struct {
-	at        time.Time
-	emissions uint64
-}
-
-const maxMarks = 64
-
-// age returns for how long scrapes have seen the oldest of the pending
-// emissions, at least.
-func (m *marks) age(now time.Time, emissions uint64, pending int) time.Duration {
-	finished := emissions - min(uint64(max(pending, 0)), emissions)
-	old := *m
-	for len(old) > 0 && old[0].emissions <= finished {
-		old = old[1:]
-	}
-	if emissions > finished && (len(old) == 0 || old[len(old)-1].emissions < emissions) {
-		old = append(old, mark{now, emissions})
-	}
-	if len(old) > maxMarks { // the first and every other
-		kept := old[:0]
-		for i := 0; i < len(old); i += 2 {
-			kept = append(kept, old[i])
-		}
-		old = kept
-	}
-	*m = old
-	if len(old) == 0 {
-		return 0
-	}
-	return now.Sub(old[0].at)
 }

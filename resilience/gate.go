@@ -182,5 +182,27 @@ func (g *gate[T]) Stats() signals.SignalStats {
 	return stats
 }
 
+// ObserveListeners observes those of the signal within, as its ObserveListeners
+// does. It returns nil if that has none.
+func (g *gate[T]) ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func()) {
+	if s, ok := g.Signal.(interface {
+		ObserveListeners(added, removed func(l *signals.ListenerInfo)) (stop func())
+	}); ok {
+		return s.ObserveListeners(added, removed)
+	}
+	return nil
+}
+
+// ObserveFailures observes those of the signal within, as its ObserveFailures does.
+// It returns nil if that has none.
+func (g *gate[T]) ObserveFailures(told func(ctx context.Context, f signals.Failure)) (stop func()) {
+	if s, ok := g.Signal.(interface {
+		ObserveFailures(told func(ctx context.Context, f signals.Failure)) (stop func())
+	}); ok {
+		return s.ObserveFailures(told)
+	}
+	return nil
+}
+
 // Unwrap returns the signal within. What is emitted on it passes the wrapper by.
 func (g *gate[T]) Unwrap() signals.Signal[T] { return g.Signal }

@@ -215,3 +215,29 @@ func TestARefusalOfAForeignSignalIsLogged(t *testing.T) {
 		t.Error("what the signal does not have is not left out")
 	}
 }
+
+func TestListenersAreObservedThroughTheWrapper(t *testing.T) {
+	limited := resilience.NewRateLimited[int](signals.NewSync[int](), rate.NewLimiter(1, 1))
+	var seen []string
+	stop := limited.ObserveListeners(
+		func(l *signals.ListenerInfo) { seen = append(seen, "+"+l.Key) },
+		func(l *signals.ListenerInfo) { seen = append(seen, "-"+l.Key) })
+	limited.Subscribe(succeeds, signals.Key("a"))
+	limited.RemoveListener("a")
+	stop()
+	limited.Subscribe(succeeds, signals.Key("b"))
+	_ = limited.Stats()
+	stop = limited.ObserveFailures(func(_ context.Context, f signals.Failure) { seen = append(seen, f.Key) })
+	limited.Subscribe(func(context.Context, int) error { return errDown }, signals.Key("fails"))
+	_ = limited.TryEmit(context.Background(), 1)
+	stop()
+	if got := strings.Join(seen, " "); got != "+a -a fails" {
+		t.Errorf("observed %q", got)
+	}
+	if resilience.NewRateLimited[int](foreign{signals.NewSync[int]()}, rate.NewLimiter(1, 1)).ObserveListeners(nil, nil) != nil {
+		t.Error("a signal without ObserveListeners is observed")
+	}
+	if resilience.NewRateLimited[int](foreign{signals.NewSync[int]()}, rate.NewLimiter(1, 1)).ObserveFailures(nil) != nil {
+		t.Error("a signal without ObserveFailures is observed")
+	}
+}

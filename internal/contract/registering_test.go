@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/signals"
 )
@@ -219,5 +221,151 @@ func TestFailuresAndStatsPrintThemselves(t *testing.T) {
 	const want = `"orders", sync signal of int: 2 listeners, 1 emissions, 2 deliveries, 2 failures, 1 panics, 1 refusals`
 	if got := s.Stats().String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// Also of a signal that was never used, and after others that came and went.
+func TestObserveListenersTellsOfOneSignal(t *testing.T) {
+	for _, build := range makers {
+		type observed interface {
+			signals.Signal[int]
+			ObserveListeners(added, removed func(*signals.ListenerInfo)) (stop func())
+			Stats() signals.SignalStats
+		}
+		s := build(signals.Logger(newLogged().Logger)).(observed)
+		if s.Stats().Kind == signals.KindSync {
+			s = new(signals.SyncSignal[int])
+		}
+		var n, other notes
+		stopOther := s.ObserveListeners(func(l *signals.ListenerInfo) { other.add("+%s", l.Key) }, nil)
+		s.Subscribe(nothing, signals.Key("a"))
+		o := n.registrar()
+		stop := s.ObserveListeners(o.ListenerAdded, o.ListenerRemoved)
+		s.Subscribe(nothing, signals.Key("b"))
+		s.RemoveListener("a")
+		stopOther()
+		stopOther()
+		s.Subscribe(nothing, signals.Key("c"))
+		s.Reset()
+		n.expect(t, "+b", "-a", "+c", "-b", "-c")
+		other.expect(t, "+a", "+b")
+		if s.Stats().Counted {
+			t.Error("it makes the signal count")
+		}
+		stop()
+		s.Subscribe(nothing, signals.Key("d"))
+		n.expect(t)
+	}
+}
+
+// By the Info of Stats a collector knows who is who.
+func TestStatsHaveTheInfosThatObserversGet(t *testing.T) {
+	for kind, build := range makers {
+		var added []*signals.ListenerInfo
+		s := build(signals.Name("s"), signals.Observe(signals.Observer{
+			ListenerAdded: func(l *signals.ListenerInfo) { added = append(added, l) },
+		})).(interface {
+			signals.Signal[int]
+			Stats() signals.SignalStats
+		})
+		s.Subscribe(nothing, signals.Key("a"))
+		first := s.Stats()
+		s.RemoveListener("a")
+		s.Subscribe(nothing, signals.Key("a"))
+		second := s.Stats()
+		if first.Listeners[0].Info() != added[0] || second.Listeners[0].Info() != added[1] || added[0] == added[1] {
+			t.Errorf("%s: the infos are not those of the registrations", kind)
+		}
+		if first.Info() == nil || first.Info() != second.Info() || first.Info() != added[0].Signal {
+			t.Errorf("%s: the infos are not that of the signal", kind)
+		}
+		if first.Info() == build(signals.Name("s")).(interface{ Stats() signals.SignalStats }).Stats().Info() {
+			t.Errorf("%s: another signal has the same info", kind)
+		}
+	}
+	if (signals.SignalStats{}).Info() != nil || (signals.ListenerStats{}).Info() != nil {
+		t.Error("nobody has an info")
+	}
+}
+
+func TestFinalTellsWhatWasCountedAfterTheRemoval(t *testing.T) {
+	for kind, build := range makers {
+		entered, free := make(chan struct{}), make(chan struct{})
+		var info atomic.Pointer[signals.ListenerInfo]
+		s := build(signals.Counted(), signals.Logger(newLogged().Logger), signals.Observe(signals.Observer{
+			ListenerRemoved: func(l *signals.ListenerInfo) { info.Store(l) },
+		}))
+		s.Subscribe(func(context.Context, int) error {
+			close(entered)
+			<-free
+			return errNo
+		}, signals.Key("a"))
+		done := make(chan struct{})
+		go func() {
+			s.Emit(t.Context(), 1)
+			close(done)
+		}()
+		await(t, entered, "the listener")
+		s.RemoveListener("a")
+		final := make(chan signals.ListenerStats, 2)
+		info.Swap(nil).Final(func(st signals.ListenerStats) {
+			final <- st
+			panic("boom")
+		})
+		runtime.GC()
+		if len(final) > 0 {
+			t.Fatalf("%s: final with a call in flight", kind)
+		}
+		close(free)
+		await(t, done, "the emission")
+		deadline := time.Now().Add(patience)
+		for len(final) == 0 && time.Now().Before(deadline) {
+			runtime.GC() // which finds out, for a sync signal
+		}
+		if st := await(t, final, "the end"); st.Key != "a" || st.Deliveries != 1 || st.Failures != 1 {
+			t.Errorf("%s: %+v", kind, st)
+		}
+	}
+	new(signals.ListenerInfo).Final(func(signals.ListenerStats) { t.Error("of nobody") })
+}
+
+func TestObserveFailuresTellsOfOneSignal(t *testing.T) {
+	type mark struct{}
+	for kind, build := range makers {
+		s := build(signals.OnFailure(func(context.Context, signals.Failure) {})).(interface {
+			signals.Signal[int]
+			ObserveFailures(told func(context.Context, signals.Failure)) (stop func())
+			Refuse(ctx context.Context, payload int, err error)
+		})
+		var n notes
+		stop := s.ObserveFailures(func(ctx context.Context, f signals.Failure) {
+			n.add("%v %s %v", ctx.Value(mark{}), f.Key, f.Payload)
+			panic("boom")
+		})
+		s.Subscribe(func(context.Context, int) error { return errNo }, signals.Key("a"))
+		s.Subscribe(func(context.Context, int) error { return signals.Veto(errNo) }, signals.Key("b"))
+		s.Emit(context.WithValue(t.Context(), mark{}, 1), 7)
+		settled(t, s)
+		s.Refuse(context.WithValue(t.Context(), mark{}, 2), 8, errNo)
+		n.expect(t, "1 a 7", "2  8")
+		stop()
+		s.Emit(t.Context(), 9)
+		settled(t, s)
+		n.expect(t)
+		if kind == signals.KindSync && new(signals.SyncSignal[int]).ObserveFailures(nil) != nil {
+			t.Error("a signal that was never used is observed")
+		}
+	}
+}
+
+func TestTheInfoOfAListenerHasTheWholeNameOfItsFunction(t *testing.T) {
+	s := signals.NewSync[int]()
+	s.Subscribe(nothing)
+	const want = "example.com/signals/internal/contract_test.nothing"
+	if got := s.Stats().Listeners[0].Info().Function(); got != want {
+		t.Errorf("it is %q, want %q", got, want)
+	}
+	if got := new(signals.ListenerInfo).Function(); got != "" {
+		t.Errorf("nobody's is %q", got)
 	}
 }

@@ -78,14 +78,20 @@ func short(file string, line int) string {
 	return fmt.Sprintf("%s/%s:%d", path.Base(dir), name, line)
 }
 
-// FuncName returns the name of the function at entry pc without its directory,
-// such as "shop.(*Stock).reserve".
-func FuncName(pc uintptr) string {
+// FullName returns the name of the function at entry pc, with the path of its
+// package.
+func FullName(pc uintptr) string {
 	f := runtime.FuncForPC(pc)
 	if f == nil {
 		return "unknown"
 	}
-	name := f.Name()
+	return strings.TrimSuffix(f.Name(), "-fm")
+}
+
+// FuncName returns the name of the function at entry pc without its directory,
+// such as "shop.(*Stock).reserve".
+func FuncName(pc uintptr) string {
+	name := FullName(pc)
 	// The directory ends at the last slash before any type argument.
 	head := name
 	if i := strings.IndexByte(name, '['); i >= 0 {
@@ -94,5 +100,5 @@ func FuncName(pc uintptr) string {
 	if i := strings.LastIndexByte(head, '/'); i >= 0 {
 		name = name[i+1:]
 	}
-	return strings.TrimSuffix(name, "-fm")
+	return name
 }

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"example.com/signals"
 )
 
 // These are the counters and gauges that promsignals has, under the same names,
 // so that its alerts work here. In a service of yours use promsignals: it knows
-// histograms and ages too. The shop does without, because compiling the
+// histograms, ages and removed listeners too. The shop does without, because compiling the
 // Prometheus client takes longer than compiling the shop, and its first
 // run is somebody's first look.
 
@@ -34,10 +35,16 @@ var signalMetrics = []metric[signals.SignalStats]{
 		func(s *signals.SignalStats) float64 { return float64(s.Deliveries) }},
 	{"signals_failures_total", asCounter, "Deliveries that failed, panics among them.", false,
 		func(s *signals.SignalStats) float64 { return float64(s.Failures) }},
+	{"signals_panics_total", asCounter, "Deliveries that panicked.", false,
+		func(s *signals.SignalStats) float64 { return float64(s.Panics) }},
+	{"signals_vetoes_total", asCounter, "Deliveries that ended in a veto, which is no failure.", false,
+		func(s *signals.SignalStats) float64 { return float64(s.Vetoes) }},
 	{"signals_drops_total", asCounter, "Deliveries that were dropped.", true,
 		func(s *signals.SignalStats) float64 { return float64(s.Drops) }},
 	{"signals_refusals_total", asCounter, "Emissions that were not accepted.", false,
 		func(s *signals.SignalStats) float64 { return float64(s.Refusals) }},
+	{"signals_leaving_running_seconds", asGauge, "How long the oldest call under way of a removed listener has run.", true,
+		func(s *signals.SignalStats) float64 { return leaving(s).Seconds() }},
 	{"signals_pending_emissions", asGauge, "Emissions accepted and not finished by every listener.", true,
 		func(s *signals.SignalStats) float64 { return float64(s.Pending) }},
 }
@@ -47,12 +54,22 @@ var listenerMetrics = []metric[signals.ListenerStats]{
 		func(l *signals.ListenerStats) float64 { return float64(l.Deliveries) }},
 	{"signals_listener_failures_total", asCounter, "Deliveries to the listener that failed, panics among them.", false,
 		func(l *signals.ListenerStats) float64 { return float64(l.Failures) }},
+	{"signals_listener_panics_total", asCounter, "Deliveries to the listener that panicked.", false,
+		func(l *signals.ListenerStats) float64 { return float64(l.Panics) }},
 	{"signals_listener_drops_total", asCounter, "Deliveries to the listener that were dropped.", true,
 		func(l *signals.ListenerStats) float64 { return float64(l.Drops) }},
 	{"signals_listener_lag", asGauge, "Emissions pending for the listener.", true,
 		func(l *signals.ListenerStats) float64 { return float64(l.Lag) }},
 	{"signals_listener_running_seconds", asGauge, "How long the oldest call under way has run.", true,
 		func(l *signals.ListenerStats) float64 { return l.Running.Seconds() }},
+}
+
+// leaving returns how long the oldest call of a removed listener has run.
+func leaving(s *signals.SignalStats) (longest time.Duration) {
+	for i := range s.Leaving {
+		longest = max(longest, s.Leaving[i].Running)
+	}
+	return longest
 }
 
 // getMetrics is what Prometheus scrapes. All listeners of the shop have keys,
