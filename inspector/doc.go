@@ -71,7 +71,7 @@
 //
 // snapshot.json and events take these parameters: q (words that the name of
 // the signal or of one of its listeners must contain), sort (name, rate,
-// emissions, failures, drops, pending, listeners, p99, status; a minus in front
+// emissions, failures, vetoes, drops, pending, listeners, p99, status; a minus in front
 // turns it around; -status, the worst first, without it), limit (100 without it,
 // at most 1,000, for which 0 stands) and offset, signal=NAME (that one only),
 // history=1 (recent rates), and each=1 (each registration, where there is one

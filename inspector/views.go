@@ -80,12 +80,14 @@ type signalRow struct {
 	Link  string
 	Spark template.HTML
 	Rows  []listenerRow
+	Gone  []listenerRow // removed, with a call that still runs
 	More  int
 }
 
 type listenerRow struct {
 	Listener
 	Async     bool
+	Removed   bool
 	Stacks    string
 	Spark     template.HTML
 	Histogram template.HTML
@@ -189,11 +191,19 @@ func tiles(s *state) []tile {
 	lost := t.Drops + t.Refusals
 	return []tile{
 		one("Emissions", t.EmitRate, "/s", count(t.Emissions)+" in all", s.emitted.rates, ""),
-		one("Deliveries", t.DeliverRate, "/s", count(t.Deliveries)+" in all", s.called.rates, ""),
+		one("Deliveries", t.DeliverRate, "/s", count(t.Deliveries)+" in all"+some(t.Vetoes, "veto", "vetoes"), s.called.rates, ""),
 		one("Failures", t.FailRate, "/s", count(t.Failures)+" in all, "+plural(t.Panics, "panic"), s.emitted.fails, s.classOf(StatusFailing)),
-		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker"), waits, s.classOf(StatusLagging)),
+		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker")+some(uint64(t.Leaving), "removed", "removed"), waits, s.classOf(StatusLagging)),
 		{Name: "Lost", Value: brief(float64(lost)), Note: plural(t.Drops, "drop") + ", " + plural(t.Refusals, "refusal"), Class: s.classOf(StatusDropping)},
 	}
+}
+
+// some adds to a note what there is some of.
+func some(n uint64, forms ...string) string {
+	if n == 0 {
+		return ""
+	}
+	return ", " + plural(n, forms...)
 }
 
 // classOf is the class of a status if a finding is about it.
