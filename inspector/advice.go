@@ -116,7 +116,7 @@ func (i *Inspector) diagnosis(window time.Duration, stacks bool) Diagnosis {
 		now := i.now()
 		found = s.diagnose(judgement{now: now, stuck: i.stuck, window: window, recent: i.recents.tallies(now, window)})
 	}
-	d := Diagnosis{Time: s.at, Window: window.Seconds(), Healthy: healthy(found), Findings: found}
+	d := Diagnosis{Time: s.at, Window: window.Seconds(), Healthy: healthy(found), Findings: found, Vetoes: s.totals.Vetoes}
 	i.mu.RUnlock()
 	if d.Omitted = max(0, len(found)-maxFindings); d.Omitted > 0 {
 		d.Findings = found[:maxFindings]

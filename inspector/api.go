@@ -131,6 +131,7 @@ type Diagnosis struct {
 	Window   float64   `json:"window_seconds"` // what is older is not wrong any more
 	Healthy  bool      `json:"healthy"`        // no error and no warning
 	Findings []Finding `json:"findings"`
+	Vetoes   uint64    `json:"vetoes"`            // of all signals, since they were made: no findings
 	Omitted  int       `json:"omitted,omitempty"` // the least bad ones, beyond 500
 }
 
@@ -151,6 +152,7 @@ const (
 	FindingLag      = "lag"      // lag that grows, or takes long to work off
 	FindingDrops    = "drops"    // a listener with MaxLag missed emissions
 	FindingRefusals = "refusals" // emissions were not accepted
+	FindingLeaving  = "leaving"  // a removed listener still runs; a note, until it is stuck
 	FindingOver     = "over"     // emissions accepted above Capacity
 	FindingUnheard  = "unheard"  // emitted with nobody listening
 	FindingSilent   = "silent"   // a listener that was never called

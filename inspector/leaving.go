@@ -46,28 +46,41 @@ func (t *signalTrack) stuckLeaving() bool {
 	return len(t.leaving) > 0 && t.leaving[0].Status == StatusStuck
 }
 
+// longestLeaving is how long the call of a removed listener may take before a
+// note says so: most end at once.
+const longestLeaving = 1.0 // seconds
+
 // diagnoseLeaving finds the removed listeners that do not come back; those of
-// one piece of code, such as connections, are one finding.
+// one piece of code, such as connections, are one finding. While they may still
+// come back it is a note.
 func (t *signalTrack) diagnoseLeaving() (found []Finding) {
-	at := make(map[groupKey]int)
-	calls := make(map[groupKey]int)
-	for _, l := range t.leaving {
-		k := groupKey{function: l.Function, site: l.Site}
-		if l.Status != StatusStuck {
-			continue
-		}
-		if calls[k] += l.InFlight; calls[k] == l.InFlight { // the first, which has run longest
-			at[k] = len(found)
-			found = append(found, Finding{
-				Kind: FindingStuck, Severity: SeverityError, Status: StatusStuck, Signal: t.Name, Listener: l.ID, Name: l.Name(),
-				Function: l.Function, Site: l.Site, Running: l.Running, Advice: adviceLeaving,
-			})
-		}
+	type same struct {
+		function, site string
+		status         Status
 	}
-	for k, n := range at {
+	at := make(map[same]int)
+	for _, l := range t.leaving {
+		k := same{l.Function, l.Site, l.Status}
+		n, ok := at[k]
+		if !ok { // it has run longest
+			if l.Running < longestLeaving {
+				continue
+			}
+			f := Finding{
+				Kind: FindingLeaving, Severity: SeverityInfo, Status: l.Status, Signal: t.Name, Listener: l.ID, Name: l.Name(),
+				Function: l.Function, Site: l.Site, Running: l.Running,
+			}
+			if l.Status == StatusStuck {
+				f.Kind, f.Severity, f.Advice = FindingStuck, SeverityError, adviceLeaving
+			}
+			n = len(found)
+			at[k], found = n, append(found, f)
+		}
+		found[n].Count += uint64(l.InFlight)
+	}
+	for n := range found {
 		f := &found[n]
-		f.Count = uint64(calls[k])
-		f.Text = fmt.Sprintf("%s of %q is removed, but a call of it has been running for %s%s", f.Name, t.Name, seconds(f.Running), others(calls[k]))
+		f.Text = fmt.Sprintf("%s of %q is removed, but a call of it has been running for %s%s", f.Name, t.Name, seconds(f.Running), others(int(f.Count)))
 	}
 	return found
 }

@@ -29,7 +29,7 @@ func TestARemovedListenerThatStillRunsIsShownAndFoundWhenItIsStuck(t *testing.T)
 		s.AddListener(func(context.Context, int) {}, "fine")
 		s.Emit(t.Context(), 1)
 		synctest.Wait()
-		wantKinds(t, "before it is stuck", i.at(time.Second))
+		wantKinds(t, "before it is stuck", i.at(time.Second), "info leaving s plugin")
 
 		snap := getJSON[Snapshot](t, i, "snapshot.json")
 		if len(snap.Signals) != 1 || snap.Totals.Leaving != 2 || snap.Signals[0].Status != StatusOK {
@@ -137,6 +137,9 @@ func TestVetoesAreApartFromFailuresAndNoFinding(t *testing.T) {
 		if text := words(get(t, i, path)); !strings.Contains(text, want) {
 			t.Errorf("page %q does not say %q:\n%s", path, want, text)
 		}
+	}
+	if d := i.diagnosis(recent, false); d.Vetoes != 30 || !strings.Contains(get(t, i, "diagnosis"), "30 deliveries were vetoed, which is no failure.") {
+		t.Errorf("the diagnosis has %d vetoes, or does not say so", d.Vetoes)
 	}
 	page := get(t, i, "")
 	if strings.Contains(page, `class="bad"`) || !strings.Contains(page, `data-name="Vetoed">30</td>`) {
