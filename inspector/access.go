@@ -39,6 +39,16 @@ func (i *Inspector) access(r *http.Request) (Access, string) {
 	return View, ""
 }
 
+// LocalOnly is the rule without Authorize: View for requests of this machine,
+// Denied for others. It is for functions of Authorize that let others in besides.
+// It is no fence: behind a reverse proxy on the same machine everybody is local.
+func LocalOnly(r *http.Request) Access {
+	if notLocal(r) != "" {
+		return Denied
+	}
+	return View
+}
+
 // notLocal says why a request does not come from this machine, or was not
 // meant for it; "" if it does and was. The Host header tells apart a page of
 // another site that had its name point here (DNS rebinding).

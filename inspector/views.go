@@ -47,8 +47,8 @@ type pageData struct {
 	Each      string // where the registrations are listed one by one
 	Together  string // where they are rows
 	Tail      []Payload
-	TailOf    bool // payloads are kept and may be seen
-	TailNot   bool // they would be kept if anybody could see them
+	TailOf    bool // payloads are kept, and whoever looks may see them
+	TailNot   bool // payloads are asked for, but whoever looks has no right to them
 	Graph     template.HTML
 	Wires     []wire
 	Omitted   int
@@ -121,7 +121,7 @@ func (v view) data() *pageData {
 		d.Failures = i.failures.list(query{signal: v.query.signal, limit: 10}, payloads)
 		d.Failures.Groups = d.Failures.Groups[:min(10, len(d.Failures.Groups))]
 		d.TailOf = i.tails != nil && payloads
-		d.TailNot = i.payloads > 0 && i.authorize == nil
+		d.TailNot = i.payloads > 0 && !payloads
 		if d.TailOf {
 			d.Tail = i.tails.list(v.query.signal)
 		}
