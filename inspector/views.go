@@ -193,7 +193,7 @@ func tiles(s *state) []tile {
 		one("Emissions", t.EmitRate, "/s", count(t.Emissions)+" in all", s.emitted.rates, ""),
 		one("Deliveries", t.DeliverRate, "/s", count(t.Deliveries)+" in all"+some(t.Vetoes, "veto", "vetoes"), s.called.rates, ""),
 		one("Failures", t.FailRate, "/s", count(t.Failures)+" in all, "+plural(t.Panics, "panic"), s.emitted.fails, s.classOf(StatusFailing)),
-		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker")+some(uint64(t.Leaving), "removed", "removed"), waits, s.classOf(StatusLagging)),
+		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker")+some(uint64(t.Leaving), "leaving", "leaving"), waits, s.classOf(StatusLagging)),
 		{Name: "Lost", Value: brief(float64(lost)), Note: plural(t.Drops, "drop") + ", " + plural(t.Refusals, "refusal"), Class: s.classOf(StatusDropping)},
 	}
 }

@@ -264,7 +264,7 @@ func TestRemovedListenersThatStillRunAreShown(t *testing.T) {
 	<-begun
 	plugin.Unsubscribe()
 	text := command(t, "top", "-n", "1", "-i", "200ms", url).stdout
-	if cells := row(text, "plugin"); len(cells) < 2 || cells[0] != "removed" || cells[1] != "leaving" || !strings.Contains(text, ", 1 leaving") {
+	if cells := row(text, "plugin"); len(cells) < 2 || cells[0] != "leaving" || !strings.Contains(text, ", 1 leaving") {
 		t.Errorf("top does not show who leaves:\n%s", text)
 	}
 	if text := command(t, "top", "-n", "1", "-i", "200ms", "-listeners", "none", url).stdout; row(text, "plugin") != nil {
@@ -277,6 +277,21 @@ func TestRemovedListenersThatStillRunAreShown(t *testing.T) {
 	})
 	if r.code != exitOK {
 		t.Errorf("exit code %d for a call that may still come back:\n%s", r.code, r.stdout)
+	}
+}
+
+func TestAListenerThatIsStuckAndRemovedIsSaidToBeBoth(t *testing.T) {
+	s := sample(asking{}, 1)
+	s.Signals[0].Leaving = []inspector.Listener{{Key: "plugin", Status: inspector.StatusStuck, Running: 33}}
+	if text := block(s, asking{show: showTrouble, order: "status"}); !slices.Equal(row(text, "plugin")[:3], []string{"removed", "stuck", "33s"}) {
+		t.Errorf("\n%s", text)
+	}
+	s.Totals.Vetoes, s.Totals.Leaving = 2979, 1
+	for width, want := range map[int]string{120: "waiting, 3k vetoed, 1 leaving", 60: "waiting, 3k vetoed, 1 leaving", 40: "1.2M waiting"} {
+		want = strings.ReplaceAll(want, "3k", briefCount(2979))
+		if text := totalsWithin(s, width); !strings.HasSuffix(text, want) || len(text) > width {
+			t.Errorf("in %d columns: %q; want it to end with %q", width, text, want)
+		}
 	}
 }
 

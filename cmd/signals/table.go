@@ -186,10 +186,10 @@ func (t table) signal(s *inspector.Signal, which show) []string {
 }
 
 // listenerName is a name within a width, with the number of registrations that
-// the row stands for, or that it is removed.
+// the row stands for. Of one that is leaving the status says that it is removed.
 func listenerName(l line, width int) string {
 	times := ""
-	if l.removed {
+	if l.removed && l.Status != inspector.StatusLeaving {
 		times = " removed"
 	}
 	if l.Registrations > 1 {

@@ -71,8 +71,8 @@ line of JSON. It goes on when the program restarts.
 
 VETOES are expected noes, which are no failures. WAITS are emissions that wait for
 a listener, or run. P99 is what 99 of 100 calls of the slowest listener stay below.
-A listener that is leaving, or stuck and "removed", has been removed while a call
-of it ran, which still does. The rates are over the time since the snapshot before;
+A listener that is leaving, or removed and stuck, has been removed while a call of
+it ran, which still does. The rates are over the time since the snapshot before;
 the first one, which is only to compare with, is not printed.`,
 		Example: `  signals top localhost:8080/debug/signals
   signals top -sort failures -filter order localhost:8080/debug/signals
@@ -247,7 +247,11 @@ func totalsWithin(s *inspector.Snapshot, width int) string {
 		return text
 	}
 	t := &s.Totals
-	return strings.ReplaceAll(fmt.Sprintf("%s emit/s, %s fail/s, %s waiting", brief(t.EmitRate), brief(t.FailRate), briefCount(t.Pending)), "·", "0")
+	text := strings.ReplaceAll(fmt.Sprintf("%s emit/s, %s fail/s, %s waiting", brief(t.EmitRate), brief(t.FailRate), briefCount(t.Pending)), "·", "0")
+	if more := text + besides(t); width >= ansi.StringWidth(more) {
+		return more
+	}
+	return text
 }
 
 func health(t *inspector.Totals) string {

@@ -25,12 +25,10 @@ const chaosLag = 1000
 // StartChaos registers the two.
 func StartChaos(s *Shop) *Chaos {
 	c := &Chaos{}
-	add := func(listen func(context.Context, Order) error, key string) {
-		s.Signals.Accepted.Subscribe(listen, signals.Key(key),
-			signals.MaxLag(chaosLag, signals.DropOldest), signals.Cancellable(), signals.In(&c.scope))
-	}
-	add(c.checkFraud, "fraud-check")
-	add(c.recommend, "recommendations")
+	sig := s.Signals.Accepted
+	few, in := signals.MaxLag(chaosLag, signals.DropOldest), signals.In(&c.scope)
+	sig.Subscribe(c.checkFraud, signals.Key("fraud-check"), few, in, signals.Cancellable())
+	sig.Subscribe(c.recommend, signals.Key("recommendations"), few, in, signals.Cancellable())
 	return c
 }
 
