@@ -287,7 +287,7 @@ func TestAListenerThatIsStuckAndRemovedIsSaidToBeBoth(t *testing.T) {
 		t.Errorf("\n%s", text)
 	}
 	s.Totals.Vetoes, s.Totals.Leaving = 2979, 1
-	for width, want := range map[int]string{120: "waiting, 3k vetoed, 1 leaving", 60: "waiting, 3k vetoed, 1 leaving", 40: "1.2M waiting"} {
+	for width, want := range map[int]string{120: "waiting, 3k vetoed, 1 leaving", 70: "waiting, 3k vetoed, 1 leaving", 40: "1.2M waiting"} {
 		want = strings.ReplaceAll(want, "3k", briefCount(2979))
 		if text := totalsWithin(s, width); !strings.HasSuffix(text, want) || len(text) > width {
 			t.Errorf("in %d columns: %q; want it to end with %q", width, text, want)
