@@ -4,7 +4,7 @@
 //	mux.Handle("/debug/signals/", http.StripPrefix("/debug/signals", inspector.Handler(bus)))
 //
 // The page lists signals and listeners, the worst first, with their rates,
-// failures, drops, lag and durations, draws how they are wired, keeps the last
+// failures, vetoes, drops, lag and durations, and removed listeners that still run, draws how they are wired, keeps the last
 // failures with their stacks, and says what looks wrong and what to do about it.
 // It is live, once a second, and as a static page useful without JavaScript.
 // Nothing registers itself, nothing is loaded from elsewhere, and all links are
@@ -49,6 +49,8 @@
 // connection that is to be closed. That is no fence: a reverse proxy on the same
 // machine that shows nothing of itself makes everybody look local. Behind one,
 // Authorize is a must. An open stream asks for the right again before each event.
+//
+// A function of Authorize can build on that rule with [LocalOnly].
 //
 // Payloads are a right of their own, [ViewPayloads], which only Authorize grants.
 // They are written as their types want to be ([Payloads]), or as [Redact] says.

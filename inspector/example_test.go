@@ -2,6 +2,7 @@ package inspector_test
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -79,4 +80,34 @@ func ExampleRedact() {
 
 	// Output:
 	// <nil> {ID:"A1" Card:"...4242"}
+}
+
+// The page is for this machine, as without Authorize; whoever shows the token
+// sees payloads too, from anywhere.
+func ExampleLocalOnly() {
+	const token = "operators-token" // in earnest: from a file, or new at each start
+	bus := signals.NewBus()
+	handler := inspector.Handler(bus,
+		inspector.Payloads(20, "order.placed"),
+		inspector.Authorize(func(r *http.Request) inspector.Access {
+			shown := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if subtle.ConstantTimeCompare([]byte(shown), []byte(token)) == 1 {
+				return inspector.ViewPayloads
+			}
+			return inspector.LocalOnly(r)
+		}))
+
+	request := httptest.NewRequest("GET", "/snapshot.json", nil) // from another machine
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	fmt.Println("without the token:", answer.Code)
+
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer = httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	fmt.Println("with it:", answer.Code)
+
+	// Output:
+	// without the token: 403
+	// with it: 200
 }
