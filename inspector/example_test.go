@@ -39,7 +39,7 @@ func ExampleAuthorize() {
 		inspector.Authorize(func(r *http.Request) inspector.Access {
 			return rights[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 		}))
-	placed := signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus))
+	placed := signals.SyncTopic[int](bus, "order.placed")
 	placed.Emit(context.Background(), 42)
 
 	for _, token := range []string{"", "guests-token", "operators-token"} {
@@ -70,7 +70,7 @@ func ExampleRedact() {
 			return "not shown"
 		}),
 		inspector.Authorize(func(*http.Request) inspector.Access { return inspector.ViewPayloads })) // in earnest: ask who it is
-	placed := signals.NewSync[Order](signals.Name("order.placed"), signals.OnBus(bus))
+	placed := signals.SyncTopic[Order](bus, "order.placed")
 	placed.Emit(context.Background(), Order{"A1", "4242424242424242"})
 
 	answer := httptest.NewRecorder()
