@@ -284,6 +284,9 @@ func TestLocalOnlyIsTheRuleForFunctionsThatLetOthersInBesides(t *testing.T) {
 	if page := get(t, i, "signal?signal=s"); !strings.Contains(page, why) {
 		t.Error("who has no right to payloads is not told so")
 	}
+	if page := words(get(t, i, "")); !strings.Contains(page, "inspector.Authorize is a must") {
+		t.Errorf("the page does not say that behind a proxy everybody is local:\n%s", page)
+	}
 	if w := do(i, request("signal?signal=s", operator)); strings.Contains(w.Body.String(), why) {
 		t.Error("who has the right is told otherwise")
 	}

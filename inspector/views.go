@@ -101,7 +101,7 @@ type siteRow struct {
 // data collects what the page shows; the templates then run without the lock.
 func (v view) data() *pageData {
 	i := v.i
-	d := &pageData{View: v.name, Title: i.title, Version: version, Query: v.query.words, Sort: v.query.sort, Stacks: v.stacks, AllLocals: i.authorize == nil}
+	d := &pageData{View: v.name, Title: i.title, Version: version, Query: v.query.words, Sort: v.query.sort, Stacks: v.stacks, AllLocals: i.authorize == nil || i.locals.Load()}
 	payloads := v.access >= ViewPayloads
 	switch v.name {
 	case "graph":
