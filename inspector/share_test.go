@@ -306,18 +306,23 @@ func TestBrowsersThatDoNotReadShareWhatTheyAreSent(t *testing.T) {
 }
 
 func TestWaitingPutsOffTheServersWriteTimeout(t *testing.T) {
-	i := open(t, quietBus())
-	server := httptest.NewUnstartedServer(i)
-	server.Config.WriteTimeout = 50 * time.Millisecond
-	server.Start()
-	defer server.Close()
-	response, err := server.Client().Get(server.URL + "/diagnosis.json?wait=300ms")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || !bytes.Contains(body, []byte(`"findings"`)) {
-		t.Errorf("%v %s", err, body)
+	// HTTP/2 ends a stream as soon as its time is up; HTTP/1 at the next write.
+	for version, http2 := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
+		i := open(t, quietBus(), Authorize(all))
+		server := httptest.NewUnstartedServer(i)
+		server.Config.WriteTimeout = 50 * time.Millisecond
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		defer server.Close()
+		response, err := server.Client().Get(server.URL + "/diagnosis.json?wait=300ms")
+		if err != nil {
+			t.Errorf("%s: %v", version, err)
+			continue
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil || !bytes.Contains(body, []byte(`"findings"`)) || !strings.HasPrefix(response.Proto, version) {
+			t.Errorf("%s: %v %s %s", version, err, response.Proto, body)
+		}
 	}
 }
