@@ -70,6 +70,10 @@ vet:
 lint:
 	.ci/run lint
 
+## vuln: look for known vulnerabilities in all modules
+vuln:
+	.ci/run vuln
+
 ## api: write docs/api_reference.md from the doc comments
 api:
 	go run ./internal/repo/apidoc
@@ -90,4 +94,4 @@ module:
 release:
 	@go run ./internal/repo/release '$(VERSION)'
 
-.PHONY: help test race cover bench figures store trading peers profile soak fmt vet lint api docs ci module release
+.PHONY: help test race cover bench figures store trading peers profile soak fmt vet lint vuln api docs ci module release

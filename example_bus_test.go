@@ -58,7 +58,7 @@ func ExampleTopic() {
 func ExampleLookup() {
 	// region lookup
 	bus := signals.NewBus()
-	signals.NewSync[int](signals.Name("payments"), signals.OnBus(bus))
+	signals.SyncTopic[int](bus, "payments")
 
 	payments, ok := signals.Lookup[int](bus, "payments")
 	fmt.Printf("%T %t\n", payments, ok)
@@ -76,8 +76,8 @@ func ExampleBus_Tap() {
 	ctx := context.Background()
 	// region tap
 	bus := signals.NewBus()
-	started := signals.NewSync[string](signals.Name("started"), signals.OnBus(bus))
-	stopped := signals.NewSync[int](signals.Name("stopped"), signals.OnBus(bus))
+	started := signals.SyncTopic[string](bus, "started")
+	stopped := signals.SyncTopic[int](bus, "stopped")
 
 	tap := bus.Tap(func(_ context.Context, signal string, payload any) {
 		fmt.Println(signal, payload)
@@ -213,7 +213,7 @@ func ExampleBus_Stats() {
 	bus := signals.NewBus()
 	orders := signals.Topic[int](bus, "orders")
 	orders.AddListener(func(context.Context, int) {})
-	payments := signals.NewSync[int](signals.Name("payments"), signals.OnBus(bus))
+	payments := signals.SyncTopic[int](bus, "payments")
 	payments.AddListener(func(context.Context, int) {})
 	for id := range 3 {
 		payments.Emit(ctx, id)
@@ -239,7 +239,7 @@ func ExampleBus_Observe() {
 	ctx := context.Background()
 	// region observe
 	bus := signals.NewBus()
-	payments := signals.NewSync[int](signals.Name("payments"), signals.OnBus(bus))
+	payments := signals.SyncTopic[int](bus, "payments")
 	payments.Subscribe(func(context.Context, int) error { return nil }, signals.Key("ledger"))
 
 	stop := bus.Observe(signals.Observer{

@@ -131,7 +131,7 @@ func Example_migratingFromEventBus() {
 	type Sum struct{ A, B int }
 
 	bus := signals.NewBus()
-	added := signals.NewSync[Sum](signals.Name("main:calculator"), signals.OnBus(bus))
+	added := signals.SyncTopic[Sum](bus, "main:calculator")
 	calculator := added.Subscribe(func(_ context.Context, s Sum) error {
 		fmt.Println(s.A + s.B)
 		return nil

@@ -51,7 +51,7 @@ func ExampleObserver_registrations() {
 			fmt.Println(l.Signal.Name, "had", l.Key, "for", l.Stats().Deliveries, "emissions")
 		},
 	})
-	saved := signals.NewSync[string](signals.Name("saved"), signals.OnBus(bus))
+	saved := signals.SyncTopic[string](bus, "saved")
 	saved.Subscribe(func(context.Context, string) error { return nil }, signals.Key("plugin"))
 	saved.Emit(ctx, "a.txt")
 	saved.Emit(ctx, "b.txt")

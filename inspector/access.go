@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -25,7 +26,7 @@ const (
 // access returns what a request may do, and why not more if that is nothing.
 func (i *Inspector) access(r *http.Request) (Access, string) {
 	if i.authorize != nil {
-		switch a := i.authorize(r); {
+		switch a := i.authorize(r.WithContext(context.WithValue(r.Context(), asksKey{}, i))); {
 		case a <= Denied:
 			return Denied, "not allowed"
 		default:
@@ -38,6 +39,23 @@ func (i *Inspector) access(r *http.Request) (Access, string) {
 	}
 	return View, ""
 }
+
+// LocalOnly is the rule without Authorize: View for requests of this machine,
+// Denied for others. It is for functions of Authorize that let others in besides.
+// It is no fence: behind a reverse proxy on the same machine everybody is local,
+// and the pages say so.
+func LocalOnly(r *http.Request) Access {
+	if notLocal(r) != "" {
+		return Denied
+	}
+	if i, ok := r.Context().Value(asksKey{}).(*Inspector); ok {
+		i.locals.Store(true)
+	}
+	return View
+}
+
+// asksKey is where the request that Authorize gets has the inspector that asks.
+type asksKey struct{}
 
 // notLocal says why a request does not come from this machine, or was not
 // meant for it; "" if it does and was. The Host header tells apart a page of

@@ -250,3 +250,44 @@ func TestEveryAnswerHasTheHeadersOfSecurity(t *testing.T) {
 		}
 	}
 }
+
+func TestLocalOnlyIsTheRuleForFunctionsThatLetOthersInBesides(t *testing.T) {
+	i := open(t, quietBus(), Payloads(3), Authorize(func(r *http.Request) Access {
+		if r.Header.Get("X-Key") == "operator" {
+			return ViewPayloads
+		}
+		return LocalOnly(r)
+	}))
+	signals.Topic[int](i.bus, "s")
+	i.fresh()
+	remote := func(r *http.Request) { r.RemoteAddr = "192.0.2.7:40000" }
+	operator := func(r *http.Request) { r.Header.Set("X-Key", "operator") }
+	proxied := func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") }
+	for name, c := range map[string]struct {
+		change []func(*http.Request)
+		page   int
+		tail   int
+	}{
+		"local":           {nil, 200, 403},
+		"remote":          {[]func(*http.Request){remote}, 403, 403},
+		"proxied":         {[]func(*http.Request){proxied}, 403, 403},
+		"remote operator": {[]func(*http.Request){remote, operator}, 200, 200},
+	} {
+		if w := do(i, request("", c.change...)); w.Code != c.page {
+			t.Errorf("%s: the page %d; want %d", name, w.Code, c.page)
+		}
+		if w := do(i, request("payloads.json?signal=s", c.change...)); w.Code != c.tail {
+			t.Errorf("%s: the payloads %d; want %d", name, w.Code, c.tail)
+		}
+	}
+	const why = "kept and shown only with"
+	if page := get(t, i, "signal?signal=s"); !strings.Contains(page, why) {
+		t.Error("who has no right to payloads is not told so")
+	}
+	if page := words(get(t, i, "")); !strings.Contains(page, "inspector.Authorize is a must") {
+		t.Errorf("the page does not say that behind a proxy everybody is local:\n%s", page)
+	}
+	if w := do(i, request("signal?signal=s", operator)); strings.Contains(w.Body.String(), why) {
+		t.Error("who has the right is told otherwise")
+	}
+}

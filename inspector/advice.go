@@ -11,6 +11,7 @@ import (
 // first.
 const (
 	adviceStuck       = "Look at its stack, which says where it waits, and give what it waits for a deadline; on an async signal, MaxLag bounds what piles up."
+	adviceLeaving     = "Look at its stack: what waits for it, or closes the signal, waits as long. With Cancellable its context ends when it is removed."
 	adviceCandidates  = "Look at the stack for the values that tell which; a function of its own for each registration makes it certain."
 	adviceFailing     = "Look at its failures, with their stacks; what may fail for a while wants resilience.Retry, or a breaker."
 	adviceGone        = "Look at the failures: these listeners are on no list any more, but what they do fails."
@@ -25,6 +26,7 @@ const (
 	adviceSilent      = "Emit it, or remove the signal, if that should have happened by now."
 	adviceNever       = "Check its Filter, and when it is registered."
 	adviceBehind      = "Mend the listener before it, or give this one a higher Priority."
+	adviceBehindVeto  = "Nothing, if its vetoes are meant for this one too; else give this one a higher Priority."
 	adviceBehindStuck = "Mend the listener before it: no emission gets past it."
 )
 
@@ -114,7 +116,7 @@ func (i *Inspector) diagnosis(window time.Duration, stacks bool) Diagnosis {
 		now := i.now()
 		found = s.diagnose(judgement{now: now, stuck: i.stuck, window: window, recent: i.recents.tallies(now, window)})
 	}
-	d := Diagnosis{Time: s.at, Window: window.Seconds(), Healthy: healthy(found), Findings: found}
+	d := Diagnosis{Time: s.at, Window: window.Seconds(), Healthy: healthy(found), Findings: found, Vetoes: s.totals.Vetoes}
 	i.mu.RUnlock()
 	if d.Omitted = max(0, len(found)-maxFindings); d.Omitted > 0 {
 		d.Findings = found[:maxFindings]

@@ -19,10 +19,12 @@ type Totals struct {
 	Deliveries  uint64  `json:"deliveries"`
 	Failures    uint64  `json:"failures"`
 	Panics      uint64  `json:"panics"`
+	Vetoes      uint64  `json:"vetoes"`
 	Drops       uint64  `json:"drops"`
 	Refusals    uint64  `json:"refusals"`
 	Pending     int     `json:"pending"`
 	Workers     int     `json:"workers"`
+	Leaving     int     `json:"leaving"`      // removed listeners with a call that still runs
 	EmitRate    float64 `json:"emit_rate"`    // emissions a second
 	DeliverRate float64 `json:"deliver_rate"` // deliveries a second
 	FailRate    float64 `json:"fail_rate"`    // failures a second
@@ -41,6 +43,7 @@ type Signal struct {
 	Deliveries   uint64     `json:"deliveries"`
 	Failures     uint64     `json:"failures"` // panics among them
 	Panics       uint64     `json:"panics"`
+	Vetoes       uint64     `json:"vetoes"` // expected noes, which are no failures
 	Drops        uint64     `json:"drops"`
 	Refusals     uint64     `json:"refusals"`
 	Gone         uint64     `json:"failures_of_gone"` // failures of listeners that are removed, or had Once
@@ -55,6 +58,7 @@ type Signal struct {
 	P99          float64    `json:"p99_seconds"` // of its slowest listener
 	History      *History   `json:"history,omitempty"`
 	Listeners    []Listener `json:"listeners"`           // rows, in calling order
+	Leaving      []Listener `json:"leaving,omitempty"`   // removed, but a call of them still runs; the longest first
 	More         int        `json:"more_rows,omitempty"` // that the answer leaves out
 
 	listening int // registrations
@@ -75,6 +79,7 @@ type Listener struct {
 	Deliveries    uint64   `json:"deliveries"`
 	Failures      uint64   `json:"failures"`
 	Panics        uint64   `json:"panics"`
+	Vetoes        uint64   `json:"vetoes"`
 	Drops         uint64   `json:"drops"`
 	Lag           int      `json:"lag"`
 	InFlight      int      `json:"in_flight"`       // of a sync signal: those known to be stuck
@@ -115,6 +120,7 @@ const (
 	StatusLagging  Status = "lagging"  // lag that grows, or takes more than 10 seconds to work off
 	StatusDropping Status = "dropping" // dropped or refused in the last minute
 	StatusUnheard  Status = "unheard"  // emitted with nobody listening
+	StatusLeaving  Status = "leaving"  // removed, but a call still runs; of listeners alone
 	StatusOK       Status = "ok"
 	StatusSilent   Status = "silent" // never emitted, never called
 )
@@ -125,6 +131,7 @@ type Diagnosis struct {
 	Window   float64   `json:"window_seconds"` // what is older is not wrong any more
 	Healthy  bool      `json:"healthy"`        // no error and no warning
 	Findings []Finding `json:"findings"`
+	Vetoes   uint64    `json:"vetoes"`            // of all signals, since they were made: no findings
 	Omitted  int       `json:"omitted,omitempty"` // the least bad ones, beyond 500
 }
 
@@ -140,11 +147,12 @@ const (
 
 // The kinds of finding.
 const (
-	FindingStuck    = "stuck"    // a call does not come back
+	FindingStuck    = "stuck"    // a call does not come back; of a removed listener too
 	FindingFailing  = "failing"  // failures, of the signal too: of listeners that are gone
 	FindingLag      = "lag"      // lag that grows, or takes long to work off
 	FindingDrops    = "drops"    // a listener with MaxLag missed emissions
 	FindingRefusals = "refusals" // emissions were not accepted
+	FindingLeaving  = "leaving"  // a removed listener still runs; a note, until it is stuck
 	FindingOver     = "over"     // emissions accepted above Capacity
 	FindingUnheard  = "unheard"  // emitted with nobody listening
 	FindingSilent   = "silent"   // a listener that was never called

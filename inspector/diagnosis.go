@@ -40,7 +40,7 @@ func (t *listenerTrack) behind(now time.Time) time.Duration {
 	return time.Duration(min(float64(t.Lag)*float64(since)/float64(lately.rate), float64(30*24*time.Hour)))
 }
 
-var statuses = []Status{StatusStuck, StatusFailing, StatusLagging, StatusDropping, StatusUnheard, StatusOK, StatusSilent}
+var statuses = []Status{StatusStuck, StatusFailing, StatusLagging, StatusDropping, StatusUnheard, StatusLeaving, StatusOK, StatusSilent}
 
 // rank orders the statuses, the worst first.
 func (s Status) rank() int { return slices.Index(statuses, s) }
@@ -49,6 +49,8 @@ func (s Status) rank() int { return slices.Index(statuses, s) }
 func (t *signalTrack) status(j judgement) Status {
 	worst := StatusOK
 	switch refused, _ := t.refused(j); {
+	case t.stuckLeaving():
+		worst = StatusStuck
 	case len(t.gone) > 0:
 		worst = StatusFailing
 	case refused > 0:
@@ -82,6 +84,7 @@ func (s *state) diagnose(j judgement) []Finding {
 	found := []Finding{}
 	for _, t := range s.signals {
 		found = append(found, t.diagnose(j)...)
+		found = append(found, t.diagnoseLeaving()...)
 		for _, l := range t.rows {
 			if f, ok := l.diagnose(j.of(t.Name, l), t); ok {
 				f.Signal, f.Listener, f.Name, f.Function, f.Site = t.Name, l.ID, l.Name(), l.Function, l.Site
@@ -265,6 +268,8 @@ func (t *signalTrack) whyNeverCalled(l *listenerTrack) (why, advice string) {
 				return before.Name() + ", which is called before it, is stuck", adviceBehindStuck
 			case before.Failures > 0:
 				return fmt.Sprintf("%s, which is called before it, failed %s, and TryEmit stops there", before.Name(), plural(before.Failures, "time")), adviceBehind
+			case before.Vetoes > 0:
+				return fmt.Sprintf("%s, which is called before it, said no %s, and TryEmit stops there", before.Name(), plural(before.Vetoes, "time")), adviceBehindVeto
 			case before.Deliveries == 0 && before.Status == StatusSilent:
 				return before.Name() + ", which is called before it, was not called either", adviceNever
 			}

@@ -4,7 +4,7 @@
 //	mux.Handle("/debug/signals/", http.StripPrefix("/debug/signals", inspector.Handler(bus)))
 //
 // The page lists signals and listeners, the worst first, with their rates,
-// failures, drops, lag and durations, draws how they are wired, keeps the last
+// failures, vetoes, drops, lag and durations, and removed listeners that still run, draws how they are wired, keeps the last
 // failures with their stacks, and says what looks wrong and what to do about it.
 // It is live, once a second, and as a static page useful without JavaScript.
 // Nothing registers itself, nothing is loaded from elsewhere, and all links are
@@ -50,6 +50,8 @@
 // machine that shows nothing of itself makes everybody look local. Behind one,
 // Authorize is a must. An open stream asks for the right again before each event.
 //
+// A function of Authorize can build on that rule with [LocalOnly].
+//
 // Payloads are a right of their own, [ViewPayloads], which only Authorize grants.
 // They are written as their types want to be ([Payloads]), or as [Redact] says.
 // The inspector changes nothing and answers only GET and HEAD. Texts of errors
@@ -71,7 +73,7 @@
 //
 // snapshot.json and events take these parameters: q (words that the name of
 // the signal or of one of its listeners must contain), sort (name, rate,
-// emissions, failures, drops, pending, listeners, p99, status; a minus in front
+// emissions, failures, vetoes, drops, pending, listeners, p99, status; a minus in front
 // turns it around; -status, the worst first, without it), limit (100 without it,
 // at most 1,000, for which 0 stands) and offset, signal=NAME (that one only),
 // history=1 (recent rates), and each=1 (each registration, where there is one

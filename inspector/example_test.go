@@ -2,6 +2,7 @@ package inspector_test
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -38,7 +39,7 @@ func ExampleAuthorize() {
 		inspector.Authorize(func(r *http.Request) inspector.Access {
 			return rights[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 		}))
-	placed := signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus))
+	placed := signals.SyncTopic[int](bus, "order.placed")
 	placed.Emit(context.Background(), 42)
 
 	for _, token := range []string{"", "guests-token", "operators-token"} {
@@ -69,7 +70,7 @@ func ExampleRedact() {
 			return "not shown"
 		}),
 		inspector.Authorize(func(*http.Request) inspector.Access { return inspector.ViewPayloads })) // in earnest: ask who it is
-	placed := signals.NewSync[Order](signals.Name("order.placed"), signals.OnBus(bus))
+	placed := signals.SyncTopic[Order](bus, "order.placed")
 	placed.Emit(context.Background(), Order{"A1", "4242424242424242"})
 
 	answer := httptest.NewRecorder()
@@ -79,4 +80,34 @@ func ExampleRedact() {
 
 	// Output:
 	// <nil> {ID:"A1" Card:"...4242"}
+}
+
+// The page is for this machine, as without Authorize; whoever shows the token
+// sees payloads too, from anywhere.
+func ExampleLocalOnly() {
+	const token = "operators-token" // in earnest: from a file, or new at each start
+	bus := signals.NewBus()
+	handler := inspector.Handler(bus,
+		inspector.Payloads(20, "order.placed"),
+		inspector.Authorize(func(r *http.Request) inspector.Access {
+			shown := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if subtle.ConstantTimeCompare([]byte(shown), []byte(token)) == 1 {
+				return inspector.ViewPayloads
+			}
+			return inspector.LocalOnly(r)
+		}))
+
+	request := httptest.NewRequest("GET", "/snapshot.json", nil) // from another machine
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	fmt.Println("without the token:", answer.Code)
+
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer = httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	fmt.Println("with it:", answer.Code)
+
+	// Output:
+	// without the token: 403
+	// with it: 200
 }

@@ -98,6 +98,8 @@ func (t *listenerTrack) note() string {
 
 func (t *signalTrack) note() string {
 	switch {
+	case t.stuckLeaving():
+		return "a removed listener is stuck for " + seconds(t.leaving[0].Running)
 	case t.Emissions > 0 && len(t.listeners) == 0 && len(t.gone) == 0:
 		return "nobody listens"
 	case t.Emissions == 0:

@@ -22,6 +22,7 @@ type Inspector struct {
 	recents  recents
 	feeds    feeds
 	answers  atomic.Int64 // under way
+	locals   atomic.Bool  // somebody was let in by LocalOnly
 	now      func() time.Time
 	release  []func() // what Close calls
 	closing  sync.Once

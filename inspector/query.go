@@ -42,6 +42,7 @@ var orders = map[string]func(a, b *Signal) int{
 	"rate":      func(a, b *Signal) int { return cmp.Compare(a.EmitRate, b.EmitRate) },
 	"emissions": func(a, b *Signal) int { return cmp.Compare(a.Emissions, b.Emissions) },
 	"failures":  func(a, b *Signal) int { return cmp.Compare(a.Failures, b.Failures) },
+	"vetoes":    func(a, b *Signal) int { return cmp.Compare(a.Vetoes, b.Vetoes) },
 	"drops":     func(a, b *Signal) int { return cmp.Compare(a.Drops+a.Refusals, b.Drops+b.Refusals) },
 	"pending":   func(a, b *Signal) int { return cmp.Compare(a.Pending, b.Pending) },
 	"listeners": func(a, b *Signal) int { return cmp.Compare(a.listening, b.listening) },
@@ -162,6 +163,10 @@ func (i *Inspector) snapshot(q query) Snapshot {
 			}
 			sig.Listeners = append(sig.Listeners, row)
 		}
+		n := min(room, len(t.leaving))
+		sig.Leaving = slices.Clone(t.leaving[:n])
+		sig.More += len(t.leaving) - n
+		room -= n
 		if q.history {
 			sig.History = t.history()
 		}

@@ -16,6 +16,7 @@ type listenerTrack struct {
 	members   []*listenerTrack // of a row of several; else the registration itself
 	left      counts           // what those of a row that are gone had counted
 	panicked  uint64           // the panics among it
+	vetoed    uint64           // their vetoes
 }
 
 // groupKey says which registrations are of one piece of code.
@@ -67,6 +68,7 @@ func (t *signalTrack) group(now, before time.Time, old map[string]*listenerTrack
 			g.left.failures += l.Failures
 			g.left.drops += l.Drops
 			g.panicked += l.Panics
+			g.vetoed += l.Vetoes
 		}
 	}
 	t.groups = groups
@@ -109,7 +111,7 @@ func (l *listenerTrack) sum() {
 	l.Listener = Listener{
 		ID: first.Function + "@" + first.Site, Function: first.Function, Site: first.Site, Priority: first.Priority,
 		Registrations: len(l.members), Status: was.Status, Rate: was.Rate, FailRate: was.FailRate, DropRate: was.DropRate,
-		Deliveries: l.left.rate, Failures: l.left.failures, Drops: l.left.drops, Panics: l.panicked,
+		Deliveries: l.left.rate, Failures: l.left.failures, Drops: l.left.drops, Panics: l.panicked, Vetoes: l.vetoed,
 	}
 	if first.Key != "" {
 		l.ID += " by key"
@@ -119,6 +121,7 @@ func (l *listenerTrack) sum() {
 		l.Deliveries += m.Deliveries
 		l.Failures += m.Failures
 		l.Panics += m.Panics
+		l.Vetoes += m.Vetoes
 		l.Drops += m.Drops
 		l.Lag += m.Lag
 		l.InFlight += m.InFlight
@@ -175,7 +178,7 @@ func (l *listenerTrack) take(now, before time.Time, id string, ls *signals.Liste
 	l.durations = ls.Durations
 	l.Listener = Listener{
 		ID: id, Key: ls.Key, Function: ls.Listener, Site: ls.Site, Priority: ls.Priority, Registrations: 1,
-		Deliveries: ls.Deliveries, Failures: ls.Failures, Panics: ls.Panics, Drops: ls.Drops,
+		Deliveries: ls.Deliveries, Failures: ls.Failures, Panics: ls.Panics, Vetoes: ls.Vetoes, Drops: ls.Drops,
 		Lag: ls.Lag, InFlight: ls.InFlight, Running: ls.Running.Seconds(),
 		Rate: pace.rate, FailRate: pace.fails, DropRate: pace.drops,
 	}

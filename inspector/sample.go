@@ -32,6 +32,7 @@ type signalTrack struct {
 	byID      map[string]*listenerTrack
 	rows      []*listenerTrack // what is shown of them, see group
 	groups    map[groupKey]*listenerTrack
+	leaving   []Listener // removed, with a call that still runs; see judgeLeaving
 	gone      []departed // whose failures are recent, see judge
 }
 
@@ -141,6 +142,7 @@ func (t *signalTrack) judge(j judgement) {
 		}
 		r.Status = r.status(j.of(t.Name, r))
 	}
+	t.judgeLeaving(j)
 	t.gone = j.departed(t)
 	t.Status = t.status(j)
 }
@@ -161,6 +163,8 @@ func (t *Totals) add(s *signalTrack) {
 	t.Deliveries += s.Deliveries
 	t.Failures += s.Failures
 	t.Panics += s.Panics
+	t.Vetoes += s.Vetoes
+	t.Leaving += len(s.leaving)
 	t.Drops += s.Drops
 	t.Refusals += s.Refusals
 	t.Pending += s.Pending
@@ -174,7 +178,7 @@ func (t *signalTrack) take(now, before time.Time, st *signals.SignalStats) {
 	pace := t.step(now, before, counts{st.Emissions, st.Failures, st.Drops, st.Refusals, st.OverCapacity}, st.Pending)
 	t.Signal = Signal{
 		Name: st.Name, Kind: string(st.Kind), Payload: st.Payload, Site: st.Site,
-		Emissions: st.Emissions, Deliveries: st.Deliveries, Failures: st.Failures, Panics: st.Panics,
+		Emissions: st.Emissions, Deliveries: st.Deliveries, Failures: st.Failures, Panics: st.Panics, Vetoes: st.Vetoes,
 		Drops: st.Drops, Refusals: st.Refusals, OverCapacity: st.OverCapacity,
 		Pending: st.Pending, Workers: st.Workers, Closed: st.Closed,
 		EmitRate: pace.rate, FailRate: pace.fails, DropRate: pace.drops,
@@ -198,6 +202,7 @@ func (t *signalTrack) take(now, before time.Time, st *signals.SignalStats) {
 		t.Gone -= min(t.Gone, l.Failures)
 	}
 	t.group(now, before, old)
+	t.setLeaving(st.Leaving)
 }
 
 // registrations are the rows without those that stand for several listeners.

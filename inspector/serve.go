@@ -165,10 +165,17 @@ func (i *Inspector) stacksOf(signal, id string) (Stacks, bool) {
 	if t := i.state.byName[signal]; t != nil {
 		if l := t.row(id); l != nil {
 			function = l.Function
+		} else if l := t.leavingWithID(id); l != nil {
+			function = l.Function
 		}
 	}
 	for _, t := range i.state.signals {
 		for _, l := range t.listeners {
+			if l.Function == function {
+				same++
+			}
+		}
+		for _, l := range t.leaving {
 			if l.Function == function {
 				same++
 			}

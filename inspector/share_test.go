@@ -306,18 +306,29 @@ func TestBrowsersThatDoNotReadShareWhatTheyAreSent(t *testing.T) {
 }
 
 func TestWaitingPutsOffTheServersWriteTimeout(t *testing.T) {
-	i := open(t, quietBus())
-	server := httptest.NewUnstartedServer(i)
-	server.Config.WriteTimeout = 50 * time.Millisecond
-	server.Start()
-	defer server.Close()
-	response, err := server.Client().Get(server.URL + "/diagnosis.json?wait=300ms")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || !bytes.Contains(body, []byte(`"findings"`)) {
-		t.Errorf("%v %s", err, body)
+	// HTTP/2 ends a stream as soon as its time is up; HTTP/1 at the next write.
+	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			var speaks http.Protocols
+			speaks.SetHTTP1(version == "HTTP/1.1")
+			speaks.SetUnencryptedHTTP2(version == "HTTP/2.0")
+			server := httptest.NewUnstartedServer(open(t, quietBus()))
+			server.Config.WriteTimeout = time.Second
+			server.Config.Protocols = &speaks
+			server.Start()
+			defer server.Close()
+			client := &http.Client{Transport: &http.Transport{Protocols: &speaks}}
+			defer client.CloseIdleConnections()
+			response, err := client.Get(server.URL + "/diagnosis.json?wait=1500ms")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || !bytes.Contains(body, []byte(`"findings"`)) || response.Proto != version {
+				t.Errorf("%v %s %s", err, response.Proto, body)
+			}
+		})
 	}
 }

@@ -12,6 +12,7 @@ var heads = []struct{ name, title, class, sort string }{
 	{"Rate", "emissions or deliveries a second", "num", "rate"},
 	{"Total", "emissions or deliveries", "num", "emissions"},
 	{"Failed", "failures, panics among them", "num", "failures"},
+	{"Vetoed", "expected noes, which are no failures", "num", "vetoes"},
 	{"Lost", "drops and refusals", "num", "drops"},
 	{"Waiting", "pending emissions, lag", "num", "pending"},
 	{"p50", "half of the sampled calls took at most", "num", ""},
@@ -79,6 +80,13 @@ func (t *signalTrack) show(rows []*listenerTrack, most int, detail bool) signalR
 			r.Stacks = link("stacks", "signal", t.Name, "listener", l.worst().ID)
 		}
 		row.Rows = append(row.Rows, r)
+	}
+	for k, l := range t.leaving {
+		if k >= most && len(t.leaving) > most+1 {
+			row.More += len(t.leaving) - k
+			break
+		}
+		row.Gone = append(row.Gone, listenerRow{Listener: l, Async: true, Removed: true, Stacks: link("stacks", "signal", t.Name, "listener", l.ID)})
 	}
 	return row
 }

@@ -47,8 +47,8 @@ type pageData struct {
 	Each      string // where the registrations are listed one by one
 	Together  string // where they are rows
 	Tail      []Payload
-	TailOf    bool // payloads are kept and may be seen
-	TailNot   bool // they would be kept if anybody could see them
+	TailOf    bool // payloads are kept, and whoever looks may see them
+	TailNot   bool // payloads are asked for, but whoever looks has no right to them
 	Graph     template.HTML
 	Wires     []wire
 	Omitted   int
@@ -80,12 +80,14 @@ type signalRow struct {
 	Link  string
 	Spark template.HTML
 	Rows  []listenerRow
+	Gone  []listenerRow // removed, with a call that still runs
 	More  int
 }
 
 type listenerRow struct {
 	Listener
 	Async     bool
+	Removed   bool
 	Stacks    string
 	Spark     template.HTML
 	Histogram template.HTML
@@ -99,7 +101,7 @@ type siteRow struct {
 // data collects what the page shows; the templates then run without the lock.
 func (v view) data() *pageData {
 	i := v.i
-	d := &pageData{View: v.name, Title: i.title, Version: version, Query: v.query.words, Sort: v.query.sort, Stacks: v.stacks, AllLocals: i.authorize == nil}
+	d := &pageData{View: v.name, Title: i.title, Version: version, Query: v.query.words, Sort: v.query.sort, Stacks: v.stacks, AllLocals: i.authorize == nil || i.locals.Load()}
 	payloads := v.access >= ViewPayloads
 	switch v.name {
 	case "graph":
@@ -119,7 +121,7 @@ func (v view) data() *pageData {
 		d.Failures = i.failures.list(query{signal: v.query.signal, limit: 10}, payloads)
 		d.Failures.Groups = d.Failures.Groups[:min(10, len(d.Failures.Groups))]
 		d.TailOf = i.tails != nil && payloads
-		d.TailNot = i.payloads > 0 && i.authorize == nil
+		d.TailNot = i.payloads > 0 && !payloads
 		if d.TailOf {
 			d.Tail = i.tails.list(v.query.signal)
 		}
@@ -189,11 +191,19 @@ func tiles(s *state) []tile {
 	lost := t.Drops + t.Refusals
 	return []tile{
 		one("Emissions", t.EmitRate, "/s", count(t.Emissions)+" in all", s.emitted.rates, ""),
-		one("Deliveries", t.DeliverRate, "/s", count(t.Deliveries)+" in all", s.called.rates, ""),
+		one("Deliveries", t.DeliverRate, "/s", count(t.Deliveries)+" in all"+some(t.Vetoes, "veto", "vetoes"), s.called.rates, ""),
 		one("Failures", t.FailRate, "/s", count(t.Failures)+" in all, "+plural(t.Panics, "panic"), s.emitted.fails, s.classOf(StatusFailing)),
-		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker"), waits, s.classOf(StatusLagging)),
+		one("Pending", float64(t.Pending), "", plural(uint64(t.Workers), "worker")+some(uint64(t.Leaving), "leaving", "leaving"), waits, s.classOf(StatusLagging)),
 		{Name: "Lost", Value: brief(float64(lost)), Note: plural(t.Drops, "drop") + ", " + plural(t.Refusals, "refusal"), Class: s.classOf(StatusDropping)},
 	}
+}
+
+// some adds to a note what there is some of.
+func some(n uint64, forms ...string) string {
+	if n == 0 {
+		return ""
+	}
+	return ", " + plural(n, forms...)
 }
 
 // classOf is the class of a status if a finding is about it.

@@ -216,8 +216,8 @@ func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
 	eventually(t, "top shows the trouble", func() bool {
 		text = command(t, "top", "-n", "1", "-i", "200ms", url).stdout
 		stuck, failing := row(text, "warehouse"), row(text, "gateway")
-		return len(stuck) == 8 && stuck[0] == "stuck" && stuck[6] == "10" &&
-			len(failing) == 7 && failing[0] == "failing" && failing[3] == "10"
+		return len(stuck) == 9 && stuck[0] == "stuck" && stuck[7] == "10" &&
+			len(failing) == 8 && failing[0] == "failing" && failing[3] == "10"
 	})
 	if strings.Index(text, "stock.reserved") > strings.Index(text, "order.placed") {
 		t.Errorf("the worst is not first:\n%s", text)
@@ -230,6 +230,68 @@ func TestTopShowsWhatIsStuckAndWhatFails(t *testing.T) {
 	}
 	if text := command(t, "top", "-n", "1", "-i", "200ms", "-listeners", "none", url).stdout; row(text, "warehouse") != nil {
 		t.Errorf("-listeners none shows one:\n%s", text)
+	}
+}
+
+func TestVetoesAreShownAndNotWrong(t *testing.T) {
+	bus := quietBus()
+	url := serve(t, bus)
+	s := signals.NewSync[int](signals.Name("order.placed"), signals.OnBus(bus))
+	s.Subscribe(func(context.Context, int) error { return signals.Veto(errors.New("declined")) }, signals.Key("payment"))
+	for range 30 {
+		_ = s.TryEmit(t.Context(), 1)
+	}
+	text := command(t, "top", "-n", "1", "-i", "200ms", "-listeners", "all", url).stdout
+	if signal, listener := row(text, "order.placed"), row(text, "payment"); len(signal) != 9 || signal[5] != "30" || signal[4] != "·" ||
+		len(listener) != 8 || listener[4] != "30" || listener[3] != "·" || !strings.Contains(text, "0 waiting, 30 vetoed") {
+		t.Errorf("top does not show them:\n%s", text)
+	}
+	if r := command(t, "doctor", "-wait", "0s", url); r.code != exitOK || !strings.Contains(r.stdout, "Nothing is wrong") ||
+		!strings.HasSuffix(r.stdout, "30 deliveries were vetoed since the signals were made, which is no failure.\n") {
+		t.Errorf("doctor: exit code %d\n%s", r.code, r.stdout)
+	}
+}
+
+func TestRemovedListenersThatStillRunAreShown(t *testing.T) {
+	bus := quietBus()
+	url := serve(t, bus, inspector.StuckAfter(time.Hour))
+	s := signals.Topic[int](bus, "order.placed")
+	release, begun := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(release); _ = bus.Close(context.Background()) })
+	plugin := s.Subscribe(func(context.Context, int) error { close(begun); waitFor(release); return nil }, signals.Key("plugin"))
+	s.AddListener(func(context.Context, int) {}, "log")
+	s.Emit(t.Context(), 1)
+	<-begun
+	plugin.Unsubscribe()
+	text := command(t, "top", "-n", "1", "-i", "200ms", url).stdout
+	if cells := row(text, "plugin"); len(cells) < 2 || cells[0] != "leaving" || !strings.Contains(text, ", 1 leaving") {
+		t.Errorf("top does not show who leaves:\n%s", text)
+	}
+	if text := command(t, "top", "-n", "1", "-i", "200ms", "-listeners", "none", url).stdout; row(text, "plugin") != nil {
+		t.Errorf("-listeners none shows one:\n%s", text)
+	}
+	var r result
+	eventually(t, "doctor notes it", func() bool {
+		r = command(t, "doctor", "-wait", "0s", url)
+		return strings.Contains(r.stdout, `note     plugin of "order.placed" is removed, but a call of it has been running for `)
+	})
+	if r.code != exitOK {
+		t.Errorf("exit code %d for a call that may still come back:\n%s", r.code, r.stdout)
+	}
+}
+
+func TestAListenerThatIsStuckAndRemovedIsSaidToBeBoth(t *testing.T) {
+	s := sample(asking{}, 1)
+	s.Signals[0].Leaving = []inspector.Listener{{Key: "plugin", Status: inspector.StatusStuck, Running: 33}}
+	if text := block(s, asking{show: showTrouble, order: "status"}); !slices.Equal(row(text, "plugin")[:3], []string{"removed", "stuck", "33s"}) {
+		t.Errorf("\n%s", text)
+	}
+	s.Totals.Vetoes, s.Totals.Leaving = 2979, 1
+	for width, want := range map[int]string{120: "waiting, 3k vetoed, 1 leaving", 70: "waiting, 3k vetoed, 1 leaving", 40: "1.2M waiting"} {
+		want = strings.ReplaceAll(want, "3k", briefCount(2979))
+		if text := totalsWithin(s, width); !strings.HasSuffix(text, want) || len(text) > width {
+			t.Errorf("in %d columns: %q; want it to end with %q", width, text, want)
+		}
 	}
 }
 

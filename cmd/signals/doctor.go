@@ -126,14 +126,26 @@ func report(d *inspector.Diagnosis, window time.Duration) string {
 			b.WriteByte('\n')
 		}
 		b.WriteString(good.Render("Nothing is wrong in the last "+lasts(window)+".") + "\n")
-		return b.String()
+		return b.String() + vetoed(d.Vetoes)
 	}
 	if len(d.Findings) > 0 {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "%s, %s, %s in the last %s.\n", plural(found[inspector.SeverityError], "error"),
 		plural(found[inspector.SeverityWarning], "warning"), plural(found[inspector.SeverityInfo], "note"), lasts(window))
-	return b.String()
+	return b.String() + vetoed(d.Vetoes)
+}
+
+// vetoed says that there were expected noes.
+func vetoed(n uint64) string {
+	text := fmt.Sprintf("%d deliveries were vetoed since the signals were made, which is no failure.", n)
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		text = "1 delivery was vetoed since the signals were made, which is no failure."
+	}
+	return faint.Render(text) + "\n"
 }
 
 func indent(w io.Writer, text string) {

@@ -122,7 +122,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 var orderKeys = map[string]string{
-	"s": "status", "n": "name", "r": "rate", "e": "emissions", "f": "failures", "d": "drops", "w": "pending", "t": "p99",
+	"s": "status", "n": "name", "r": "rate", "e": "emissions", "f": "failures", "d": "drops", "v": "vetoes", "w": "pending", "t": "p99",
 }
 
 func (m *model) pressed(key string) tea.Cmd {
@@ -226,12 +226,7 @@ func (m *model) fits() int {
 	}
 	lines := 0
 	for i := range m.last.Signals {
-		lines++
-		for k := range m.last.Signals[i].Listeners {
-			if m.ask.show.has(&m.last.Signals[i].Listeners[k]) {
-				lines++
-			}
-		}
+		lines += 1 + len(m.ask.show.of(&m.last.Signals[i]))
 		if lines > m.body() {
 			return max(1, i)
 		}
@@ -322,7 +317,7 @@ func (m *model) footer() string {
 	case m.err != nil:
 		return bad.Render(clean(m.err.Error()))
 	}
-	keys := "q quit  ? help  / filter  l listeners  space pause  sort: s n r e f d w t"
+	keys := "q quit  ? help  / filter  l listeners  space pause  sort: s n r e f v d w t"
 	if m.width < ansi.StringWidth(keys) {
 		keys = "q quit  ? help  / filter  l listeners"
 	}

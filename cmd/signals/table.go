@@ -25,7 +25,7 @@ var columns = []column{
 	{"STATUS", -11, 9, "status",
 		func(s *inspector.Signal) string { return string(s.Status) },
 		func(l *inspector.Listener) string {
-			if l.Status == inspector.StatusStuck {
+			if l.Status == inspector.StatusStuck || l.Status == inspector.StatusLeaving {
 				return string(l.Status) + " " + ago(l.Running)
 			}
 			return string(l.Status)
@@ -42,6 +42,9 @@ var columns = []column{
 	{"FAILED", 7, 5, "failures",
 		func(s *inspector.Signal) string { return briefCount(s.Failures) },
 		func(l *inspector.Listener) string { return briefCount(l.Failures) }},
+	{"VETOES", 7, 1, "vetoes",
+		func(s *inspector.Signal) string { return briefCount(s.Vetoes) },
+		func(l *inspector.Listener) string { return briefCount(l.Vetoes) }},
 	{"DROPS", 6, 2, "drops",
 		func(s *inspector.Signal) string { return briefCount(s.Drops + s.Refusals) },
 		func(l *inspector.Listener) string { return briefCount(l.Drops) }},
@@ -71,6 +74,28 @@ func (s show) has(l *inspector.Listener) bool {
 	return s == showAll
 }
 
+// line is a listener that has one.
+type line struct {
+	*inspector.Listener
+	removed bool // but a call of it still runs
+}
+
+// of returns the lines of a signal's listeners. Those that are removed and still
+// run are trouble to whoever waits for them.
+func (s show) of(sig *inspector.Signal) (lines []line) {
+	for i := range sig.Listeners {
+		if l := &sig.Listeners[i]; s.has(l) {
+			lines = append(lines, line{l, false})
+		}
+	}
+	for i := range sig.Leaving {
+		if s != showNone {
+			lines = append(lines, line{&sig.Leaving[i], true})
+		}
+	}
+	return lines
+}
+
 func troubled(s inspector.Status) bool {
 	switch s {
 	case inspector.StatusStuck, inspector.StatusFailing, inspector.StatusLagging, inspector.StatusDropping:
@@ -97,8 +122,14 @@ const (
 // is room for, and the names in the rest.
 func newScreenTable(width int, key string) table {
 	t := table{columns: columns, styled: true, key: key}
+	worth := func(c column) int {
+		if c.key == key && key != "" { // what it is ordered by
+			return 8
+		}
+		return c.worth
+	}
 	for width-t.widthOfColumns() < fewNames && len(t.columns) > 1 {
-		least := slices.MinFunc(t.columns, func(a, b column) int { return cmp.Compare(a.worth, b.worth) })
+		least := slices.MinFunc(t.columns, func(a, b column) int { return cmp.Compare(worth(a), worth(b)) })
 		t.columns = slices.DeleteFunc(slices.Clone(t.columns), func(c column) bool { return c.title == least.title })
 	}
 	t.names = max(minNames, min(width-t.widthOfColumns(), maxNames))
@@ -144,14 +175,10 @@ func (t table) signal(s *inspector.Signal, which show) []string {
 		cells = append(cells, c.signal(s))
 	}
 	lines := []string{t.line(ansi.Truncate(s.Name, t.names, "…"), cells, t.style(s.Status))}
-	for i := range s.Listeners {
-		l := &s.Listeners[i]
-		if !which.has(l) {
-			continue
-		}
+	for _, l := range which.of(s) {
 		cells := make([]string, 0, len(t.columns))
 		for _, c := range t.columns {
-			cells = append(cells, c.listener(l))
+			cells = append(cells, c.listener(l.Listener))
 		}
 		lines = append(lines, t.line("  "+listenerName(l, t.names-2), cells, t.style(l.Status)))
 	}
@@ -159,9 +186,12 @@ func (t table) signal(s *inspector.Signal, which show) []string {
 }
 
 // listenerName is a name within a width, with the number of registrations that
-// the row stands for.
-func listenerName(l *inspector.Listener, width int) string {
+// the row stands for. Of one that is leaving the status says that it is removed.
+func listenerName(l line, width int) string {
 	times := ""
+	if l.removed && l.Status != inspector.StatusLeaving {
+		times = " removed"
+	}
 	if l.Registrations > 1 {
 		times = " ×" + briefCount(l.Registrations)
 	}
@@ -214,10 +244,8 @@ func longest(s *inspector.Snapshot, which show) int {
 	n := minNames
 	for i := range s.Signals {
 		n = max(n, ansi.StringWidth(s.Signals[i].Name))
-		for k := range s.Signals[i].Listeners {
-			if l := &s.Signals[i].Listeners[k]; which.has(l) {
-				n = max(n, 2+ansi.StringWidth(listenerName(l, maxNames)))
-			}
+		for _, l := range which.of(&s.Signals[i]) {
+			n = max(n, 2+ansi.StringWidth(listenerName(l, maxNames)))
 		}
 	}
 	return min(n, maxNames)

@@ -19,7 +19,7 @@ import (
 )
 
 // The orders that an inspector knows.
-var orders = []string{"status", "name", "rate", "emissions", "failures", "drops", "pending", "listeners", "p99"}
+var orders = []string{"status", "name", "rate", "emissions", "failures", "vetoes", "drops", "pending", "listeners", "p99"}
 
 // asking is what top asks of the inspector, and how it shows the answer.
 type asking struct {
@@ -69,9 +69,11 @@ In a terminal it fills the screen; press ? for the keys, q to quit. In a pipe, o
 with -n, it prints a block of lines each interval, with -json each snapshot as a
 line of JSON. It goes on when the program restarts.
 
-WAITS are emissions that wait for a listener, or run. P99 is what 99 of 100 calls
-of the slowest listener stay below. The rates are over the time since the
-snapshot before; the first one, which is only to compare with, is not printed.`,
+VETOES are expected noes, which are no failures. WAITS are emissions that wait for
+a listener, or run. P99 is what 99 of 100 calls of the slowest listener stay below.
+A listener that is leaving, or removed and stuck, has been removed while a call of
+it ran, which still does. The rates are over the time since the snapshot before;
+the first one, which is only to compare with, is not printed.`,
 		Example: `  signals top localhost:8080/debug/signals
   signals top -sort failures -filter order localhost:8080/debug/signals
   signals top -n 1 localhost:8080/debug/signals
@@ -225,7 +227,18 @@ func totals(s *inspector.Snapshot) string {
 	zero := strings.NewReplacer("·", "0")
 	return zero.Replace(fmt.Sprintf("%s, %s: %s emit/s, %s call/s, %s fail/s, %s waiting",
 		plural(t.Signals, "signal"), plural(t.Listeners, "listener"),
-		brief(t.EmitRate), brief(t.DeliverRate), brief(t.FailRate), briefCount(t.Pending)))
+		brief(t.EmitRate), brief(t.DeliverRate), brief(t.FailRate), briefCount(t.Pending))) + besides(t)
+}
+
+// besides is what is said when there is some of it.
+func besides(t *inspector.Totals) (text string) {
+	if t.Vetoes > 0 {
+		text += ", " + briefCount(t.Vetoes) + " vetoed"
+	}
+	if t.Leaving > 0 {
+		text += ", " + briefCount(t.Leaving) + " leaving"
+	}
+	return text
 }
 
 // totalsWithin is totals, and less of it where there is less room.
@@ -234,7 +247,11 @@ func totalsWithin(s *inspector.Snapshot, width int) string {
 		return text
 	}
 	t := &s.Totals
-	return strings.ReplaceAll(fmt.Sprintf("%s emit/s, %s fail/s, %s waiting", brief(t.EmitRate), brief(t.FailRate), briefCount(t.Pending)), "·", "0")
+	text := strings.ReplaceAll(fmt.Sprintf("%s emit/s, %s fail/s, %s waiting", brief(t.EmitRate), brief(t.FailRate), briefCount(t.Pending)), "·", "0")
+	if more := text + besides(t); width >= ansi.StringWidth(more) {
+		return more
+	}
+	return text
 }
 
 func health(t *inspector.Totals) string {

@@ -148,7 +148,7 @@ func TestNarrowTerminalsKeepWhatMattersMost(t *testing.T) {
 		return all
 	}
 	for width, want := range map[int][]string{
-		200: {"STATUS", "EMIT/s", "CALL/s", "FAIL/s", "FAILED", "DROPS", "WAITS", "P99"},
+		200: {"STATUS", "EMIT/s", "CALL/s", "FAIL/s", "FAILED", "VETOES", "DROPS", "WAITS", "P99"},
 		80:  {"STATUS", "EMIT/s", "CALL/s", "FAIL/s", "FAILED", "DROPS", "WAITS", "P99"},
 		60:  {"STATUS", "EMIT/s", "FAIL/s", "FAILED", "WAITS"},
 		50:  {"STATUS", "EMIT/s", "FAIL/s", "WAITS"},
@@ -157,6 +157,9 @@ func TestNarrowTerminalsKeepWhatMattersMost(t *testing.T) {
 		if got := titles(width); !slices.Equal(got, want) {
 			t.Errorf("at %d columns: %q; want %q", width, got, want)
 		}
+	}
+	if got := newScreenTable(80, "vetoes").columns; !slices.ContainsFunc(got, func(c column) bool { return c.title == "VETOES" }) {
+		t.Error("the column that it is ordered by is left out")
 	}
 	s := sample(asking{}, 1)
 	s.Signals[0].Listeners[0].Registrations = 5000

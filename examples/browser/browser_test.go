@@ -59,7 +59,7 @@ func openShopWith(t *testing.T, speed shop.Speed) (url string, bus *signals.Bus)
 	t.Cleanup(func() {
 		stop()
 		running.Wait()
-		chaos.Release()
+		_ = chaos.Release(context.Background())
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		for _, end := range []func(context.Context) error{stopHTTP, s.Close} {

@@ -119,7 +119,7 @@ func signalHasAPage(b tab) {
 		b.Errorf("listeners are %v, want %v", listeners, want)
 	}
 	b.until(`document.querySelector('.sites')?.textContent.includes('shop.(*Shop).Place')`)
-	// The shop keeps payloads, but has no Authorize.
+	// The shop keeps payloads, for whoever has shown the token of its operator.
 	b.until(`document.querySelector('main').textContent.includes('only with inspector.Authorize')`)
 	b.do(chromedp.NavigateBack())
 	b.until(names + `.length === 11`)

@@ -59,6 +59,32 @@ func TestDocumentsShowCompiledCode(t *testing.T) {
 	}
 }
 
+// A block is a part of a program. Who wants to run it finds the whole one by a
+// link of the document, to its file or directory; the comment above the block is
+// not shown.
+func TestBlocksLeadToTheirPrograms(t *testing.T) {
+	for _, doc := range documents(t) {
+		if doc.file != "README.md" && path.Dir(doc.file) != "docs" || doc.file == "docs/api_reference.md" {
+			continue
+		}
+		linked := map[string]bool{}
+		for _, link := range doc.links() {
+			file, _, _ := strings.Cut(link.text, "#")
+			linked[path.Join(path.Dir(doc.file), file)] = !absolute.MatchString(link.text) && file != ""
+		}
+		said := map[string]bool{}
+		for _, b := range doc.blocks {
+			kind, source, _ := strings.Cut(b.marker, " ")
+			file, _, part := strings.Cut(source, "#")
+			if kind != "from" || !part || linked[file] || linked[path.Dir(file)] || said[file] {
+				continue
+			}
+			said[file] = true
+			t.Errorf("%s:%d: the block is of %s, to which no link of the document leads", doc.file, b.line, file)
+		}
+	}
+}
+
 // withBlock returns the lines of a document with other code in a block.
 func withBlock(lines []string, b block, code string) []string {
 	return slices.Concat(lines[:b.line], strings.Split(code, "\n"), lines[b.line+b.lines:])

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -78,16 +79,16 @@ const journalKeeps = 100
 
 func newJournal() *Journal { return &Journal{counts: map[string]int64{}} }
 
-// OnEntry listens to audit.
-func (j *Journal) OnEntry(_ context.Context, e AuditEntry) error {
+// OnEntries listens to audit: it writes what has come since its last call at
+// once, as one to a disk would.
+func (j *Journal) OnEntries(_ context.Context, entries []AuditEntry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.counts[e.What]++
-	if len(j.entries) == journalKeeps {
-		copy(j.entries, j.entries[1:])
-		j.entries = j.entries[:journalKeeps-1]
+	for _, e := range entries {
+		j.counts[e.What]++
 	}
-	j.entries = append(j.entries, e)
+	j.entries = append(j.entries, entries...)
+	j.entries = slices.Delete(j.entries, 0, max(0, len(j.entries)-journalKeeps))
 	return nil
 }
 

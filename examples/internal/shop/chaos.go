@@ -2,7 +2,6 @@ package shop
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"example.com/signals"
@@ -13,11 +12,9 @@ import (
 // the inspector finds them.
 //
 // Both have MaxLag. Without it what waits for them would fill the signal's
-// Capacity after a few minutes, and then orders would wait.
-type Chaos struct {
-	released chan struct{}
-	once     sync.Once
-}
+// Capacity after a few minutes, and then orders would wait. Both are Cancellable:
+// to be removed ends their calls, so that the shop can close in good order.
+type Chaos struct{ scope signals.Scope }
 
 // slowly is how long the slow listener takes for an order.
 const slowly = 150 * time.Millisecond
@@ -27,28 +24,31 @@ const chaosLag = 1000
 
 // StartChaos registers the two.
 func StartChaos(s *Shop) *Chaos {
-	c := &Chaos{released: make(chan struct{})}
-	s.Signals.Accepted.Subscribe(c.checkFraud, signals.Key("fraud-check"), signals.MaxLag(chaosLag, signals.DropOldest))
-	s.Signals.Accepted.Subscribe(c.recommend, signals.Key("recommendations"), signals.MaxLag(chaosLag, signals.DropOldest))
+	c := &Chaos{}
+	sig := s.Signals.Accepted
+	few, in := signals.MaxLag(chaosLag, signals.DropOldest), signals.In(&c.scope)
+	sig.Subscribe(c.checkFraud, signals.Key("fraud-check"), few, in, signals.Cancellable())
+	sig.Subscribe(c.recommend, signals.Key("recommendations"), few, in, signals.Cancellable())
 	return c
 }
 
 // checkFraud asks somebody who never answers.
-func (c *Chaos) checkFraud(context.Context, Order) error {
-	<-c.released
+func (c *Chaos) checkFraud(ctx context.Context, _ Order) error {
+	<-ctx.Done()
 	return nil
 }
 
 // recommend thinks about what else the customer might like.
-func (c *Chaos) recommend(context.Context, Order) error {
+func (c *Chaos) recommend(ctx context.Context, _ Order) error {
 	timer := time.NewTimer(slowly)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-c.released:
+	case <-ctx.Done():
 	}
 	return nil
 }
 
-// Release ends the misbehaviour, so that the shop can close in good order.
-func (c *Chaos) Release() { c.once.Do(func() { close(c.released) }) }
+// Release removes the two and returns when neither runs any more, or with an
+// error when ctx ends first.
+func (c *Chaos) Release(ctx context.Context) error { return c.scope.Close(ctx) }

@@ -54,8 +54,11 @@ func TestChaosIsFoundByTheInspector(t *testing.T) {
 
 		stop()
 		<-ended
-		chaos.Release()
-		chaos.Release() // again
+		for range 2 {
+			if err := chaos.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
 		closed(t, s)
 	})
 }

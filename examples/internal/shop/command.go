@@ -153,9 +153,11 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
 		Notice:  func(text string) { screen.Printf("%s", text) },
 	})
-	stopHTTP := NewAPI(s, hostOf(opts.http)).Serve(listener)
+	api := NewAPI(s, hostOf(opts.http))
+	stopHTTP := api.Serve(listener)
 	url := "http://" + dialable(listener.Addr())
 	screen.Printf("The shop is open. Its signals at work: %s/", url)
+	screen.Printf("With payloads, for whoever has this link: %s%s", url, api.OperatorPath())
 	var chaos *Chaos
 	if opts.chaos {
 		chaos = StartChaos(s)
@@ -175,15 +177,16 @@ func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr i
 	// From the outside in: no more requests, then no more emissions, and only
 	// when the departments are done, the figures.
 	screen.Printf("\nClosing: no more orders; the departments finish what was accepted.")
+	var chaosErr error
 	if chaos != nil {
-		chaos.Release()
+		chaosErr = closing(closeWithin, chaos.Release)
 	}
 	httpErr := closing(answerWithin, stopHTTP)
 	busErr := closing(closeWithin, s.Close)
 	screen.Printf("Orders accepted: %d from the generator, %d from clients; %d refused; %d cancelled.",
 		s.Accepted(FromGenerator), s.Accepted(FromAPI), s.Refused(), s.Cancellations())
 	agreed := s.WriteSummary(screen, true)
-	if err := errors.Join(httpErr, busErr); err != nil {
+	if err := errors.Join(chaosErr, httpErr, busErr); err != nil {
 		return 0, err
 	}
 	if held, revenue := gateway.Balance(), s.Books.Totals().Revenue; !held.Equal(revenue) {

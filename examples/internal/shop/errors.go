@@ -1,8 +1,11 @@
 package shop
 
 import (
+	"context"
 	"errors"
 	"fmt"
+
+	"example.com/signals"
 )
 
 // What can be wrong with an order or a cancellation. Callers tell them apart
@@ -44,4 +47,31 @@ type DeclinedError struct {
 
 func (e *DeclinedError) Error() string {
 	return fmt.Sprintf("payment of %s declined: %s", FormatMoney(e.Amount, 2), e.Reason)
+}
+
+// answers is an Around for the chains: what a customer is told is a veto, and
+// no failure of the shop, so that a declined card wakes nobody.
+func answers(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+	err := next(ctx)
+	if isAnswer(err) {
+		return signals.Veto(err)
+	}
+	return err
+}
+
+// isAnswer reports whether err says no to a customer, in good order. A panic
+// with such an error is none.
+func isAnswer(err error) bool {
+	if err == nil {
+		return false
+	}
+	var (
+		panicked *signals.PanicError
+		field    *FieldError
+		stock    *OutOfStockError
+		declined *DeclinedError
+	)
+	return !errors.As(err, &panicked) &&
+		(errors.As(err, &field) || errors.As(err, &stock) || errors.As(err, &declined) ||
+			errors.Is(err, ErrUnknownOrder) || errors.Is(err, ErrAlreadyCancelled))
 }

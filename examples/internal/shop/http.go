@@ -20,6 +20,7 @@ type API struct {
 	mux    *http.ServeMux
 	guard  *guard
 	insp   *inspector.Inspector
+	desk   operatorDesk
 }
 
 // stuckAfter is when the inspector calls a listener stuck: later than the
@@ -29,12 +30,14 @@ const stuckAfter = 5 * time.Second
 // NewAPI serves s to those who call it by an IP address, by localhost, or by
 // one of the hosts.
 func NewAPI(s *Shop, hosts ...string) *API {
-	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux(), guard: newGuard(hosts)}
+	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux(), guard: newGuard(hosts), desk: newOperatorDesk()}
 	a.insp = inspector.New(s.Signals.Bus, inspector.Title("Gift shop"), inspector.StuckAfter(stuckAfter),
 		// Not order.placed: those still have a card.
-		inspector.Payloads(20, "order.accepted", "order.cancelled", "health.checked", "audit"))
+		inspector.Payloads(20, "order.accepted", "order.cancelled", "health.checked", "audit"),
+		inspector.Authorize(a.desk.access))
 	a.mux.Handle("/signals/", http.StripPrefix("/signals", a.insp))
 	a.mux.Handle("GET /{$}", http.RedirectHandler("/signals/", http.StatusFound))
+	a.mux.HandleFunc("GET /operator", a.desk.enter)
 	a.mux.HandleFunc("GET /metrics", a.getMetrics)
 	a.mux.HandleFunc("POST /orders", a.postOrder)
 	a.mux.HandleFunc("GET /orders/{id}", a.getOrder)

@@ -36,6 +36,7 @@ type (
 		Emissions  uint64          `json:"emissions"`
 		Deliveries uint64          `json:"deliveries"`
 		Failures   uint64          `json:"failures"`
+		Vetoes     uint64          `json:"vetoes"` // answers to customers, no failures
 		Drops      uint64          `json:"drops"`
 		Refusals   uint64          `json:"refusals"`
 		Pending    int             `json:"pending"`
@@ -46,6 +47,7 @@ type (
 		Site       string `json:"site"`
 		Deliveries uint64 `json:"deliveries"`
 		Failures   uint64 `json:"failures"`
+		Vetoes     uint64 `json:"vetoes"`
 		Lag        int    `json:"lag"`
 	}
 )
@@ -73,11 +75,11 @@ func (a *API) getStats(w http.ResponseWriter, _ *http.Request) {
 	}
 	for _, st := range s.Signals.Stats() {
 		sr := signalReply{
-			Name: st.Name, Emissions: st.Emissions, Deliveries: st.Deliveries, Failures: st.Failures,
+			Name: st.Name, Emissions: st.Emissions, Deliveries: st.Deliveries, Failures: st.Failures, Vetoes: st.Vetoes,
 			Drops: st.Drops, Refusals: st.Refusals, Pending: st.Pending,
 		}
 		for _, l := range st.Listeners {
-			sr.Listeners = append(sr.Listeners, listenerReply{l.Key, l.Site, l.Deliveries, l.Failures, l.Lag})
+			sr.Listeners = append(sr.Listeners, listenerReply{l.Key, l.Site, l.Deliveries, l.Failures, l.Vetoes, l.Lag})
 		}
 		out.Signals = append(out.Signals, sr)
 	}

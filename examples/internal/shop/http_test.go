@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -139,6 +140,31 @@ func TestWrongAddressIsSaidInJSON(t *testing.T) {
 
 // A page of another site, open in a browser on this machine, can send requests
 // here. None may order or cancel anything.
+// The text of the chain, with the names of its steps and signals, is for the log.
+func TestClientsAreToldTheCauseAlone(t *testing.T) {
+	s := opened(t, func(c *Config) {
+		c.Ledger = failingLedger{NewMemoryLedger(1), errors.New("disk 7 at 10.0.0.3 is full")}
+	})
+	api := NewAPI(s)
+	defer api.insp.Close()
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		text               string
+	}{
+		{"DELETE", "/orders/none", "", 404, "no such order"},
+		{"GET", "/orders/none", "", 404, "no such order"},
+		{"POST", "/orders", strings.Replace(goodOrder, `"quantity":2`, `"quantity":0`, 1), 400, "lines[0].quantity must be at least 1"},
+		{"POST", "/orders", strings.Replace(goodOrder, "4242424242424242", "400000000000"+declinedSuffix, 1), 402, "payment of 5.10 declined: the card ending in 0002 has no funds"},
+		{"POST", "/orders", strings.Replace(goodOrder, `"quantity":2`, `"quantity":1001`, 1), 409, "out of stock: 1001 of 85123A wanted, 1000 left"},
+		{"POST", "/orders", goodOrder, 500, "the shop could not do this; it has been told why"},
+	} {
+		if status, reply, _ := call(t, api, c.method, c.path, c.body); status != c.status || reply["error"] != c.text {
+			t.Errorf("%s %s %s: %d %v; want %d %q", c.method, c.path, c.body, status, reply, c.status, c.text)
+		}
+	}
+}
+
 func TestAnotherSitesPageCannotOrder(t *testing.T) {
 	s := opened(t, nil)
 	api := NewAPI(s, "shop.example")

@@ -99,9 +99,7 @@ func (l *Live) generate(ctx context.Context) {
 
 // expected tells refusals that are part of business from faults.
 func expected(err error) bool {
-	var stock *OutOfStockError
-	return errors.As(err, &stock) || errors.Is(err, ErrPaymentUnavailable) || // settle tells of it
-		errors.Is(err, ErrUnknownOrder) || errors.Is(err, ErrAlreadyCancelled)
+	return signals.IsVeto(err) || errors.Is(err, ErrPaymentUnavailable) // settle tells of it
 }
 
 func (l *Live) line(n int, orders, more int64) {

@@ -42,7 +42,7 @@ func TestStory(t *testing.T) {
 			}
 		}
 		for _, want := range []string{
-			`00:05  story: signals: listener 2 "payment" of "order.placed" failed: payment of 32.85 declined`,
+			`00:05  story: signals: listener 2 "payment" of "order.placed" vetoed: payment of 32.85 declined`,
 			`00:05  story: the stock is released: 1000 of 22423 on the shelf before, 997 while the bank was asked, 1000 now`,
 			// the library's warning
 			`level=WARN`, `signal=order.accepted`, `key=shipping`,
@@ -101,7 +101,7 @@ func TestTheLineTellsOfAListenerThatIsBehind(t *testing.T) {
 			t.Errorf("lag %s before the first order", lag)
 		}
 		chaos := StartChaos(s)
-		defer chaos.Release()
+		defer func() { _ = chaos.Release(context.Background()) }()
 		release := make(chan struct{})
 		defer close(release)
 		s.Signals.Audit.Subscribe(func(context.Context, AuditEntry) error { <-release; return nil }, signals.Key("copy"))

@@ -85,10 +85,10 @@ func writeTop(w io.Writer, what string, sales map[string]Sales) {
 
 func (s *Shop) writeSignals(w io.Writer) {
 	table(w, func(row func(cells ...string)) {
-		row("signal", "emissions", "deliveries", "failures", "drops", "refusals", "pending")
+		row("signal", "emissions", "deliveries", "failures", "vetoes", "drops", "refusals", "pending")
 		for _, st := range s.Signals.Stats() {
 			cells := []string{st.Name}
-			for _, n := range []uint64{st.Emissions, st.Deliveries, st.Failures, st.Drops, st.Refusals, uint64(st.Pending)} {
+			for _, n := range []uint64{st.Emissions, st.Deliveries, st.Failures, st.Vetoes, st.Drops, st.Refusals, uint64(st.Pending)} {
 				cells = append(cells, group(fmt.Sprint(n)))
 			}
 			row(cells...)

@@ -135,6 +135,12 @@ func TestFailedChainLeavesNothingBehind(t *testing.T) {
 			if err == nil || !c.is(err) {
 				t.Fatalf("got %v", err)
 			}
+			// What a customer is told is no failure of the shop.
+			answer := c.name != "ledger"
+			st := s.Signals.Placed.Stats()
+			if signals.IsVeto(err) != answer || (st.Vetoes == 1) != answer || (st.Failures == 0) != answer {
+				t.Errorf("%v is a veto: %v; %d vetoes, %d failures", err, signals.IsVeto(err), st.Vetoes, st.Failures)
+			}
 			var listener *signals.ListenerError
 			if !errors.As(err, &listener) || listener.Key != c.step || listener.Signal != "order.placed" {
 				t.Errorf("%v does not name step %q of order.placed", err, c.step)

@@ -52,8 +52,8 @@ func newSignals(log *slog.Logger, slowAfter time.Duration) *Signals {
 	s.Errors.Init(signals.Name("errors"), signals.OnBus(s.Bus))
 
 	patient := signals.SlowAfter(6 * slowAfter) // the payment gateway is asked more than once
-	s.Placed = signals.NewSync[*Order](signals.Name("order.placed"), signals.OnBus(s.Bus), patient)
-	s.Cancelling = signals.NewSync[*Cancellation](signals.Name("order.cancelling"), signals.OnBus(s.Bus), patient)
+	s.Placed = signals.SyncTopic[*Order](s.Bus, "order.placed", patient, signals.Around(answers))
+	s.Cancelling = signals.SyncTopic[*Cancellation](s.Bus, "order.cancelling", patient, signals.Around(answers))
 
 	s.Accepted = signals.Topic[Order](s.Bus, "order.accepted", signals.Capacity(backlog, signals.Block))
 	s.Cancelled = signals.Topic[Cancellation](s.Bus, "order.cancelled", signals.Capacity(backlog, signals.Block))
@@ -108,7 +108,7 @@ func (s *Shop) wire() {
 	sig.Health.Subscribe(s.Services.Update, signals.Key("registry"))
 	sig.Health.Subscribe(s.Alerts.OnHealthChecked, signals.Key("alerts"))
 	sig.Metrics.Subscribe(s.Gauges.OnMetric, signals.Key("gauges"))
-	sig.Audit.Subscribe(s.Journal.OnEntry, signals.Key("journal"))
+	sig.Audit.SubscribeBatch(s.Journal.OnEntries, signals.Key("journal"))
 	sig.Dead.Subscribe(s.settle, signals.Key("settle"))
 	sig.Circuits.Subscribe(s.onCircuit, signals.Key("notice"))
 	sig.Errors.Subscribe(s.onFailure, signals.Key("notice"))

@@ -49,9 +49,9 @@ type Service struct {
 func NewService() *Service {
 	s := &Service{bus: signals.NewBus()}
 	s.streams, s.endStreams = context.WithCancel(context.Background())
-	s.placed = signals.NewSync[Order](signals.Name("order.placed"), signals.OnBus(s.bus))
+	s.placed = signals.SyncTopic[Order](s.bus, "order.placed")
 	s.placed.Subscribe(validate, signals.Key("validate"))
-	s.accepted = signals.Topic[Order](s.bus, "order.accepted")
+	s.accepted = signals.Topic[Order](s.bus, "order.accepted", signals.Retain(20)) // a page that opens begins with the last ones
 	s.accepted.Subscribe(ship, signals.Key("shipping"))
 	return s
 }
@@ -59,7 +59,7 @@ func NewService() *Service {
 func validate(_ context.Context, o Order) error {
 	switch o.Item {
 	case "":
-		return &Problem{"the order is for nothing"}
+		return signals.Veto(&Problem{"the order is for nothing"}) // an answer, and no failure of the service
 	case "lava":
 		return errors.New("warehouse 7 at 10.0.0.3 is on fire")
 	}

@@ -117,6 +117,39 @@ func TestAStreamEndsWithItsClientAndWithTheServer(t *testing.T) {
 	}
 }
 
+func TestAPageThatOpensBeginsWithTheLastOrders(t *testing.T) {
+	url, _, client, end := started(t)
+	for _, id := range []string{"1", "2"} {
+		if status, _ := post(t, client, url, `{"id":`+id+`,"item":"tea"}`); status != 201 {
+			t.Fatalf("status %d", status)
+		}
+	}
+	resp, err := client.Get(url + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewReader(resp.Body)
+	for _, want := range []string{"event: accepted\n", "data: {\"id\":1,\"item\":\"tea\"}\n", "\n", "event: accepted\n", "data: {\"id\":2,\"item\":\"tea\"}\n"} {
+		if got, err := lines.ReadString('\n'); got != want || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARefusedOrderIsNoFailureOfTheService(t *testing.T) {
+	s := NewService()
+	if err := s.Place(t.Context(), Order{}); !signals.IsVeto(err) {
+		t.Errorf("%v", err)
+	}
+	if st := s.placed.Stats(); st.Vetoes != 1 || st.Failures != 0 {
+		t.Errorf("%v", st)
+	}
+}
+
 func TestWhatWasAcceptedIsDeliveredAtTheEnd(t *testing.T) {
 	url, s, client, end := started(t)
 	release, delivered := make(chan struct{}), 0
