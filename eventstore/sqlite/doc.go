@@ -43,9 +43,10 @@
 //
 // [DB.Update] gives a transaction that appends and executes SQL, and [Project] makes
 // read models that commit together with their checkpoint. The store's tables begin
-// with eventstore_. SQL of users can read them, but not write them. Savepoints can
-// be used, transactions cannot be ended, and pragmas can only be read. Triggers of
-// the user's own tables may do what they like.
+// with eventstore_. SQL of users can read them, but not write them. Transactions
+// cannot be ended, pragmas can only be read, and after the first Append of a
+// transaction there is no way back to a savepoint. Triggers of the user's own
+// tables may do what they like.
 //
 // # Limits
 //

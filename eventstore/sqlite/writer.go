@@ -32,6 +32,8 @@ type writer struct {
 	identity string                // that the transaction has given to the store, or ""
 	erase    bool                  // the transaction forgets a key: the WAL must not keep it
 	user     bool                  // a user's statement is being prepared: see authorize
+	appended bool                  // the user's transaction has called Append
+	backward bool                  // and would have gone back to a savepoint after that
 }
 
 // stream is where a stream is.
