@@ -35,6 +35,10 @@
 // stream is; the others by index, and one over two popular tags that rarely meet takes as
 // long as it takes to go through the rarer one.
 //
+// The tags of the newest events, some ten thousand at most, are searched in memory, and go to
+// the table eventstore_tags together, so that appending does not become slower as it
+// grows; eventstore_tagged says up to where it has all.
+//
 // Readers have connections of their own, up to [Readers]. None keeps a
 // transaction between two pages, so a reader that pauses does not let the WAL
 // grow. A Backup and a Check do have one, as long as they run.
