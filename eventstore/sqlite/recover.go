@@ -65,7 +65,7 @@ func (c *conn) verifyEnd(head eventstore.Position, crashed bool) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.verify(head-min(n, head), head), c.verify(tagged-min(n, tagged), tagged))
+	return errors.Join(c.verify(head-min(n, head), head), c.verify(tagged-min(verified, tagged), tagged))
 }
 
 // tagged returns up to where the table of tags has all.
