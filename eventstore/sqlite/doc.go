@@ -35,7 +35,7 @@
 // stream is; the others by index, and one over two popular tags that rarely meet takes as
 // long as it takes to go through the rarer one.
 //
-// The tags of the newest events, some ten thousand at most, are searched in memory, and go to
+// The tags of the newest events, up to some 25,000, are searched in memory, and go to
 // the table eventstore_tags together, so that appending does not become slower as it
 // grows; eventstore_tagged says up to where it has all.
 //
