@@ -162,3 +162,40 @@ func TestASavepointIsNotRolledBackOverAnAppend(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 }
+
+// A position that was rolled back comes again, for another event. Whoever follows
+// gets that one, and no other.
+func TestAPositionThatWasRolledBackIsTakenByAnotherEvent(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "db"), sqlite.KeepBack(1))
+	store := eventstore.New(db)
+	tagged := eventstore.Match(eventstore.Item{Tags: []string{"t"}})
+	got := make(chan eventstore.Recorded, 100)
+	go func() {
+		for r, err := range store.Follow(t.Context(), tagged, 0) {
+			if err != nil {
+				return // the end of the test
+			}
+			got <- r
+		}
+	}()
+	undo := errors.New("undo")
+	for n := range 20 {
+		err := db.Update(t.Context(), func(tx *sqlite.Tx) error {
+			must(tx.Append([]eventstore.Event{{Type: "undone", Stream: "s", Tags: []string{"t"}}, {Type: "undone", Tags: []string{"t"}}}))(t)
+			return undo
+		})
+		if !errors.Is(err, undo) {
+			t.Fatal(err)
+		}
+		stored := must(store.Append(t.Context(), []eventstore.Event{{Type: "kept", Stream: "s", Tags: []string{"t"}}}))(t)[0]
+		if r := <-got; r.ID != stored.ID || r.Position != eventstore.Position(n+1) || r.Version != uint64(n+1) {
+			t.Fatalf("the follower got %+v, want %+v", r, stored)
+		}
+	}
+	if len(got) > 0 {
+		t.Errorf("%d events more", len(got))
+	}
+	if err := store.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
