@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"example.com/signals"
 	"example.com/signals/eventstore"
 )
 
@@ -37,6 +38,25 @@ func BenchmarkCatchUp(b *testing.B) {
 		perEvent(b)
 	})
 	nothing := func(context.Context, eventstore.Recorded) error { return nil }
+	b.Run("listen in memory", func(b *testing.B) { // what a durable listener costs more than this
+		var all []eventstore.Recorded
+		for r, err := range store.Read(b.Context(), eventstore.All()) {
+			if all = append(all, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+		async := signals.New[eventstore.Recorded]()
+		async.Subscribe(nothing)
+		for b.Loop() {
+			for _, r := range all {
+				async.Emit(b.Context(), r)
+			}
+			if err := async.Drain(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perEvent(b)
+	})
 	for _, others := range []int{0, 10, 100} {
 		b.Run(fmt.Sprintf("listen beside %d", others), func(b *testing.B) {
 			store := eventstore.New(store.Backend())

@@ -96,6 +96,9 @@ func (c *config) signalOptions(what string) []signals.Option {
 	return opts
 }
 
+// Name returns the name that the option Name gave, or "eventstore".
+func (s *Store) Name() string { return s.name }
+
 // Backend returns what the store was made over.
 func (s *Store) Backend() Backend { return s.backend }
 

@@ -9,6 +9,9 @@ type Snapshot struct {
 	Totals   Totals    `json:"totals"`           // of all signals
 	Matching int       `json:"matching"`         // signals that were asked for, before limit and offset
 	Signals  []Signal  `json:"signals"`
+
+	// Stores are those of the option Stores, without their dead letters.
+	Stores []StoreInfo `json:"stores,omitempty"`
 }
 
 // Totals are sums over all signals of the bus.
@@ -156,6 +159,12 @@ const (
 	FindingOver     = "over"     // emissions accepted above Capacity
 	FindingUnheard  = "unheard"  // emitted with nobody listening
 	FindingSilent   = "silent"   // a listener that was never called
+
+	FindingStopped     = "stopped"      // a durable listener ended at a failure
+	FindingHeld        = "held_up"      // a durable listener tries the same event again
+	FindingCatching    = "catching_up"  // a durable listener has much to do, and does it
+	FindingDeadLetters = "dead_letters" // events that a durable listener gave up
+	FindingStore       = "store"        // a store does not answer
 )
 
 // Finding is one thing that the diagnosis found.
@@ -163,6 +172,7 @@ type Finding struct {
 	Kind     string   `json:"kind"`
 	Severity Severity `json:"severity"`
 	Signal   string   `json:"signal"`                    // "" if it is not certain
+	Store    string   `json:"store,omitempty"`           // the store that it is about
 	Listener string   `json:"listener,omitempty"`        // its ID
 	Name     string   `json:"name,omitempty"`            // its key or function
 	Function string   `json:"function,omitempty"`        //

@@ -35,7 +35,10 @@
 // signal, 10 ms during which the program stands still. docs/inspector.md says
 // what counts as stuck.
 //
-// No goroutine runs while nobody looks. [Inspector.Close] lets go of the bus
+// Event stores ([Stores]) are asked once a second while somebody looks, and hold
+// up a look for a second at most. The data of their events is not shown.
+//
+// No goroutine runs while nobody looks, but one that still waits for a store. [Inspector.Close] lets go of the bus
 // and ends the streams, for which an http.Server's Shutdown waits otherwise:
 //
 //	insp := inspector.New(bus)
@@ -67,6 +70,7 @@
 //	events           server-sent events: each second one named "snapshot", whose data is a Snapshot
 //	diagnosis.json   a [Diagnosis]; stacks=1 adds the stacks of stuck listeners
 //	graph.json       a [Graph]; also graph.svg, graph.dot and graph.mmd (Mermaid)
+//	stores.json      a [StoreList]: the event stores of the option [Stores], with the first dead letters
 //	failures.json    a [FailureLog]: the last ones, newest first, and all in groups
 //	payloads.json    a [Tail]: the last payloads of one signal (signal=NAME)
 //	stacks.json      [Stacks]: the goroutines that run a listener (signal=NAME, listener=ID)
@@ -76,7 +80,7 @@
 // emissions, failures, vetoes, drops, pending, listeners, p99, status; a minus in front
 // turns it around; -status, the worst first, without it), limit (100 without it,
 // at most 1,000, for which 0 stands) and offset, signal=NAME (that one only),
-// history=1 (recent rates), and each=1 (each registration, where there is one
+// history=1 (recent rates, which stores.json takes too), and each=1 (each registration, where there is one
 // row for those of one place). An answer has at most 5,000 listeners. graph.*
 // take q, limit (60 without it, at most 300) and offset, failures.json signal, q
 // and limit. Rates are over the time since the snapshot before, which

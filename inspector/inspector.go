@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/signals"
+	"example.com/signals/eventstore"
 )
 
 // Inspector is the handler of one bus. Make one with New.
@@ -21,8 +22,9 @@ type Inspector struct {
 	calls    callWatch
 	recents  recents
 	feeds    feeds
-	answers  atomic.Int64 // under way
-	locals   atomic.Bool  // somebody was let in by LocalOnly
+	stores   []*storeWatch // see Stores; does not change
+	answers  atomic.Int64  // under way
+	locals   atomic.Bool   // somebody was let in by LocalOnly
 	now      func() time.Time
 	release  []func() // what Close calls
 	closing  sync.Once
@@ -46,6 +48,7 @@ type config struct {
 	payloads  int
 	only      []string
 	title     string
+	stores    []*eventstore.Store
 }
 
 // Option configures an Inspector.
@@ -146,6 +149,7 @@ func New(bus *signals.Bus, opts ...Option) *Inspector {
 		o(&i.config)
 	}
 	i.failures.keep = i.keep
+	i.watchStores()
 	i.sites.every, i.sites.bus = uint32(i.sample), bus
 	i.release = append(i.release, bus.Observe(signals.Observer{Failure: i.failed, Drop: i.recents.dropped}), func() { i.sites.rest(true) })
 	if i.payloads > 0 && i.authorize != nil {

@@ -143,7 +143,7 @@ func (i *Inspector) snapshot(q query) Snapshot {
 	defer i.mu.RUnlock()
 	s := &i.state
 	picked, matching := s.pick(q, q.most(usualLimit, highLimit))
-	out := Snapshot{Time: s.at, Interval: s.interval, Totals: s.totals, Matching: matching, Signals: make([]Signal, 0, len(picked))}
+	out := Snapshot{Stores: s.storeInfos(q.history, false), Time: s.at, Interval: s.interval, Totals: s.totals, Matching: matching, Signals: make([]Signal, 0, len(picked))}
 	room := mostRows
 	for _, t := range picked {
 		sig := t.Signal

@@ -22,6 +22,7 @@ type state struct {
 	findings []Finding
 	calls    []stuckCalls // of sync listeners, as the last look at the goroutines found them
 	callsAt  time.Time    // when that was
+	stores   []*storeTrack
 }
 
 // signalTrack follows one signal over the samples.
@@ -38,6 +39,7 @@ type signalTrack struct {
 
 // look takes a sample, unless the last one is fresh enough.
 func (i *Inspector) look(now bool) {
+	i.askStores(now) // asks databases: without the lock
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	at := i.now()
@@ -50,7 +52,9 @@ func (i *Inspector) look(now bool) {
 	}
 	i.asked = at
 	i.sites.listen()
+	before := i.state.at
 	i.state.take(at, i.bus.Stats())
+	i.state.takeStores(at, before, i.stores)
 	i.judgeLocked()
 	close(i.changed)
 	i.changed = make(chan struct{})

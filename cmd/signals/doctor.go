@@ -24,7 +24,8 @@ func newDoctor(o *options) *cobra.Command {
 		Use:   "doctor URL",
 		Short: "Say what is the matter with the signals",
 		Long: `Say what is the matter with the signals: stuck listeners, growing lag, failures,
-drops, refusals, signals that nobody listens to.
+drops, refusals, signals that nobody listens to; durable listeners of event stores
+that stopped, are held up or fall behind, and their dead letters.
 
 That a listener of a sync signal is stuck shows when it has not moved for as long
 as the inspector's StuckAfter, 10s unless it is set: -wait 12s, or ask twice.

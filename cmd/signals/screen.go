@@ -216,8 +216,18 @@ func (m *model) matching() int {
 	return m.last.Matching
 }
 
-// body is how many lines the signals have: five are for other things.
-func (m *model) body() int { return max(1, m.height-5) }
+// body is how many lines the signals have: five are for other things, and some
+// for the stores.
+func (m *model) body() int { return max(1, m.height-5-len(m.stores())) }
+
+// stores are the lines of the stores: at most a third of the screen.
+func (m *model) stores() []string {
+	if m.last == nil {
+		return nil
+	}
+	lines := storeLines(m.last, m.ask.show)
+	return lines[:min(len(lines), m.height/3)]
+}
 
 // fits is how many of the signals fit on the screen.
 func (m *model) fits() int {
@@ -261,7 +271,8 @@ func (m *model) lines() []string {
 			state = warn
 		}
 		t := newScreenTable(m.width, m.ask.order)
-		lines = append(lines, totalsWithin(s, m.width), state.Render(health(&s.Totals))+m.where(), t.head())
+		lines = append(lines, totalsWithin(s, m.width), state.Render(health(&s.Totals))+m.where())
+		lines = append(append(lines, m.stores()...), t.head())
 		for i := range s.Signals {
 			lines = append(lines, t.signal(&s.Signals[i], m.ask.show)...)
 		}

@@ -204,6 +204,9 @@ func block(s *inspector.Snapshot, ask asking) string {
 		fmt.Fprintf(&b, ", rates over %s", ago(s.Interval))
 	}
 	b.WriteByte('\n')
+	for _, line := range storeLines(s, ask.show) {
+		b.WriteString(line + "\n")
+	}
 	if len(s.Signals) > 0 {
 		b.WriteString(t.head() + "\n")
 	}

@@ -28,6 +28,7 @@ const patience = 60 * time.Second
 // server is a PostgreSQL with a directory of its own, on a socket in it.
 type server struct {
 	dir     string
+	disk    string // where the data is, if not in dir
 	bin     string // where the programs are
 	options []string
 	uid     int // to run as, -1 for who we are
@@ -39,8 +40,11 @@ type server struct {
 }
 
 // newServer makes a database cluster. An error says what is missing.
-func newServer(options ...string) (*server, error) {
-	s := &server{options: options, uid: -1}
+func newServer(options ...string) (*server, error) { return newServerOn("", options...) }
+
+// newServerOn makes one whose data is in that directory, and synced.
+func newServerOn(disk string, options ...string) (*server, error) {
+	s := &server{disk: disk, options: options, uid: -1}
 	var err error
 	if s.bin, err = programs(); err != nil {
 		return nil, err
@@ -58,7 +62,13 @@ func newServer(options ...string) (*server, error) {
 			return nil, err
 		}
 	}
-	cmd := exec.Command(filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+	args := []string{"-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"}
+	if disk == "" {
+		args = append(args, "--no-sync")
+	} else if err := s.makeData(); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(filepath.Join(s.bin, "initdb"), args...)
 	cmd.Dir, cmd.SysProcAttr = s.dir, asUser(s.uid, s.gid)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.remove()
@@ -96,7 +106,20 @@ func somebody() (uid, gid int, err error) {
 	return 0, 0, errors.New("this is root, who may not run PostgreSQL, and there is no user postgres or nobody")
 }
 
-func (s *server) data() string { return filepath.Join(s.dir, "data") }
+func (s *server) data() string {
+	if s.disk != "" {
+		return filepath.Join(s.disk, "data")
+	}
+	return filepath.Join(s.dir, "data")
+}
+
+// makeData makes the directory for the one who runs the server.
+func (s *server) makeData() error {
+	if err := os.Mkdir(s.data(), 0o700); err != nil || s.uid < 0 {
+		return err
+	}
+	return os.Chown(s.data(), s.uid, s.gid)
+}
 
 func (s *server) dsn() string {
 	return "host=" + s.dir + " user=postgres dbname=postgres"

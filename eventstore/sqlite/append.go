@@ -136,10 +136,7 @@ func (c *conn) one(where string, arg any) (r eventstore.Recorded, found bool, er
 	return r, found, errors.Join(err, bad)
 }
 
-const (
-	insertEvent = "INSERT INTO eventstore_events (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insertTag   = "INSERT INTO eventstore_tags (tag, position, type) VALUES (?, ?, ?)"
-)
+const insertEvent = "INSERT INTO eventstore_events (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 // store adds the event at the head.
 func (w *writer) store(r eventstore.Recorded, id, meta any) error {
@@ -160,8 +157,7 @@ func (w *writer) store(r eventstore.Recorded, id, meta any) error {
 		r.Version = at.version + 1
 	}
 	var blob []byte
-	var room [16]int64
-	tags := room[:0]
+	tags := make([]int64, 0, len(r.Tags))
 	for _, tag := range r.Tags {
 		n, err := w.name(tag)
 		if err != nil {
@@ -174,15 +170,8 @@ func (w *writer) store(r eventstore.Recorded, id, meta any) error {
 		return err
 	}
 	if len(tags) > 0 {
-		s, err := w.c.prepare(insertTag)
-		if err != nil {
-			return err
-		}
-		for _, tag := range tags {
-			if err := errors.Join(s.BindInt64(1, tag), s.BindInt64(2, int64(r.Position)), s.BindInt64(3, kind), s.Exec()); err != nil {
-				return err
-			}
-		}
+		w.db.fresh.add(&taggedEvent{number(r.Position), kind, tags})
+		w.tagging.rows += len(tags)
 	}
 	if r.Stream != "" {
 		w.streams.put(r.Stream, stream{r.Version, r.Position})

@@ -20,6 +20,7 @@ var faults = []struct{ what, query string }{
 	{"a tag has no name", "SELECT position FROM eventstore_tags WHERE tag NOT IN (SELECT id FROM eventstore_names)"},
 	{"a tag is of no event", "SELECT position FROM eventstore_tags WHERE position NOT IN (SELECT position FROM eventstore_events)"},
 	{"a tag has another type than its event", "SELECT t.position FROM eventstore_tags AS t JOIN eventstore_events AS e ON e.position = t.position WHERE e.type <> t.type"},
+	{"the tags are said to be indexed beyond the head", "SELECT position FROM eventstore_tagged WHERE position > (SELECT coalesce(max(position), 0) FROM eventstore_events)"},
 	{"a checkpoint is beyond the head", "SELECT position FROM eventstore_checkpoints WHERE position > (SELECT coalesce(max(position), 0) FROM eventstore_events)"},
 	{"a dead letter is of no event", "SELECT position FROM eventstore_dead_letters WHERE position NOT IN (SELECT position FROM eventstore_events)"},
 	{"a dead letter is of no key", "SELECT position FROM eventstore_dead_letters WHERE key NOT IN (SELECT key FROM eventstore_checkpoints)"},

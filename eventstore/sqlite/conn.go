@@ -19,6 +19,7 @@ type conn struct {
 	*sqlite3.Conn
 	stmts map[string]*sqlite3.Stmt // by their text; closed before the connection
 	texts map[int64]string         // names by number; emptied when it is large
+	fresh *freshTags               // nil: the table has all tags
 }
 
 // maxTexts bounds the names that a connection remembers.

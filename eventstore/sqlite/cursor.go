@@ -17,10 +17,14 @@ type cursor struct {
 	query    string
 	args     []any // entry, lower bound, upper bound, limit, then what is looked up
 	backward bool
-	types    map[int64]bool // nil: any
+	types    map[int64]bool    // nil: any
+	indexed  int64             // up to here the table of tags has all
+	fresh    [2][]*taggedEvent // what it may not have, by position
+	also     []int64           // the tags that those must have
 
 	rows []place // of the present chunk, not yet looked at
 	size int     // of the next chunk
+	dry  bool    // the index has no next chunk
 	end  bool    // there is no next chunk
 }
 
@@ -89,6 +93,7 @@ func (c *conn) cursors(item eventstore.Item, lo, hi int64, backward bool) ([]*cu
 		lookups = lookups[:min(len(lookups), maxLookups)]
 		cur := &cursor{c: c, query: cursorQuery(kind, len(lookups), backward), backward: backward, size: firstChunk}
 		cur.args = []any{entry, lo, hi, 0}
+		cur.indexed = c.fresh.upTo()
 		for _, tag := range lookups {
 			cur.args = append(cur.args, tag)
 		}
@@ -111,7 +116,13 @@ func (c *conn) cursors(item eventstore.Item, lo, hi int64, backward bool) ([]*cu
 		if err := c.rarestFirst(tags, lo, hi); err != nil {
 			return nil, err
 		}
-		return []*cursor{open('t', tags[0], tags[1:], types)}, nil
+		cur := open('t', tags[0], tags[1:], types)
+		// Together: what goes to the table meanwhile is found here.
+		cur.indexed, cur.fresh = c.fresh.find(tags[0], lo, hi)
+		cur.also = tags[1:]
+		cur.args[2] = min(hi, cur.indexed)
+		cur.dry = cur.indexed <= lo
+		return []*cursor{cur}, nil
 	}
 	var all []*cursor
 	for _, n := range types {
@@ -131,11 +142,12 @@ func (c *conn) rarestFirst(tags []int64, lo, hi int64) error {
 	for limit := int64(16); ; limit *= 8 {
 		best, least := 0, limit
 		for i, tag := range tags {
-			n, _, err := c.int64(countTag, tag, lo, hi, limit)
+			indexed, fresh := c.fresh.find(tag, lo, hi)
+			n, _, err := c.int64(countTag, tag, lo, min(hi, indexed), limit)
 			if err != nil {
 				return err
 			}
-			if n < least {
+			if n += int64(len(fresh[0]) + len(fresh[1])); n < least {
 				best, least = i, n
 			}
 		}
@@ -159,11 +171,54 @@ func (cur *cursor) peek() (p place, ok bool, err error) {
 	return cur.rows[0], true, nil
 }
 
-// fill reads the next chunk.
+// fill reads the next chunk: of the index, and then, going forwards, or before
+// that of the fresh ones.
 func (cur *cursor) fill() error {
+	if cur.backward {
+		cur.take()
+	}
+	if len(cur.rows) == 0 && !cur.dry {
+		if err := cur.read(); err != nil {
+			return err
+		}
+	}
+	if len(cur.rows) == 0 && !cur.backward {
+		cur.take()
+	}
+	cur.end = len(cur.rows) == 0
+	return nil
+}
+
+// take takes the next fresh ones that match.
+func (cur *cursor) take() {
+	for len(cur.rows) < maxChunk {
+		part := &cur.fresh[0]
+		if len(*part) == 0 || cur.backward && len(cur.fresh[1]) > 0 {
+			part = &cur.fresh[1]
+		}
+		if len(*part) == 0 {
+			return
+		}
+		next := (*part)[0]
+		if cur.backward {
+			next = (*part)[len(*part)-1]
+			*part = (*part)[:len(*part)-1]
+		} else {
+			*part = (*part)[1:]
+		}
+		if (cur.types == nil || cur.types[next.kind]) && next.has(cur.also) {
+			cur.rows = append(cur.rows, place{next.at, true})
+		}
+	}
+}
+
+// read reads the next chunk of the index.
+func (cur *cursor) read() error {
 	cur.args[3] = cur.size
 	err := cur.c.rows(func(s *sqlite3.Stmt) bool {
-		p := place{at: s.ColumnInt64(0), matches: s.ColumnInt64(2) != 0}
+		p := place{at: s.ColumnInt64(0)}
+		// The table may not have the tags that are looked up; the event shows.
+		p.matches = s.ColumnInt64(2) != 0 || p.at > cur.indexed
 		p.matches = p.matches && (cur.types == nil || cur.types[s.ColumnInt64(1)])
 		cur.rows = append(cur.rows, p)
 		return true
@@ -171,7 +226,7 @@ func (cur *cursor) fill() error {
 	if err != nil {
 		return err
 	}
-	if cur.end = len(cur.rows) < cur.size; !cur.end {
+	if cur.dry = len(cur.rows) < cur.size; !cur.dry {
 		if last := cur.rows[len(cur.rows)-1].at; cur.backward {
 			cur.args[2] = last - 1
 		} else {

@@ -31,6 +31,7 @@ type DB struct {
 	stopped chan struct{}
 
 	head     atomic.Uint64          // of what is committed
+	fresh    freshTags              // of the newest events
 	identity atomic.Pointer[string] // changed by Import
 	broken   atomic.Pointer[error]  // the failure, once there was one
 	updating atomic.Int64           // the goroutine that has the writer's turn, or 0
@@ -49,6 +50,7 @@ type config struct {
 	maxReaders  int
 	logger      *slog.Logger
 	synchronous string // "full"; "normal" in a test that must lose events
+	keepBack    int    // events with tags, before they go to the table: see freshTags
 }
 
 // Readers sets how many pages can be read at once, 4 without it. Each takes a
@@ -79,7 +81,7 @@ func Logger(l *slog.Logger) Option {
 // It writes what a crash left in PATH-wal to the disk anew, and verifies the end
 // of the history. Close what it returns.
 func Open(path string, opts ...Option) (_ *DB, err error) {
-	db := &DB{config: config{maxReaders: 4, synchronous: "full"}, stopped: make(chan struct{}), closeDone: make(chan struct{})}
+	db := &DB{config: config{maxReaders: 4, synchronous: "full", keepBack: freshEvents}, stopped: make(chan struct{}), closeDone: make(chan struct{})}
 	for _, o := range opts {
 		if o == nil {
 			panic("sqlite: Open: an Option is nil; leave it out")
@@ -109,7 +111,7 @@ func Open(path string, opts ...Option) (_ *DB, err error) {
 	if err != nil {
 		return nil, errors.Join(err, db.lock.release())
 	}
-	db.readers.open(db.path, db.maxReaders, db.synchronous)
+	db.readers.open(db.path, db.maxReaders, db.synchronous, &db.fresh)
 	go w.run()
 	go func() {
 		<-db.stopped

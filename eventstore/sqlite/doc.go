@@ -35,6 +35,10 @@
 // stream is; the others by index, and one over two popular tags that rarely meet takes as
 // long as it takes to go through the rarer one.
 //
+// The tags of the newest events, up to some 25,000, are searched in memory, and go to
+// the table eventstore_tags together, so that appending does not become slower as it
+// grows; eventstore_tagged says up to where it has all.
+//
 // Readers have connections of their own, up to [Readers]. None keeps a
 // transaction between two pages, so a reader that pauses does not let the WAL
 // grow. A Backup and a Check do have one, as long as they run.
@@ -43,9 +47,10 @@
 //
 // [DB.Update] gives a transaction that appends and executes SQL, and [Project] makes
 // read models that commit together with their checkpoint. The store's tables begin
-// with eventstore_. SQL of users can read them, but not write them. Savepoints can
-// be used, transactions cannot be ended, and pragmas can only be read. Triggers of
-// the user's own tables may do what they like.
+// with eventstore_. SQL of users can read them, but not write them. Transactions
+// cannot be ended, pragmas can only be read, and after the first Append of a
+// transaction there is no way back to a savepoint. Triggers of the user's own
+// tables may do what they like.
 //
 // # Limits
 //

@@ -111,7 +111,7 @@ var errWrong = errors.New("wrong")
 // script opens a store and appends until something fails. It tells whether the
 // store was opened, and what ended it.
 func script(path string, a *acknowledged, from int, opts ...sqlite.Option) error {
-	db, err := sqlite.Open(path, append(opts, quiet())...)
+	db, err := sqlite.Open(path, append(opts, quiet(), sqlite.KeepBack(2))...)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/signals"
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
 	"golang.org/x/sys/unix"
@@ -39,6 +40,7 @@ func TestFigures(t *testing.T) {
 		{"growth", figureGrowth},
 		{"replay", figureReplay},
 		{"follow", figureFollow},
+		{"listener", figureListener},
 		{"crash", figureCrash},
 	} {
 		if regexp.MustCompile(*figures).MatchString(f.name) {
@@ -278,4 +280,59 @@ func figureCrash(t *testing.T) {
 	took := time.Since(start)
 	head := must(crashed.Head(t.Context()))(t)
 	t.Logf("open after a crash with %d events: %v (goal 1 s)", head, took)
+}
+
+// figureListener compares a durable listener with one of an async signal that
+// Persisted feeds, which a crash leaves without what it had not done.
+func figureListener(t *testing.T) {
+	event := []eventstore.Event{figureEvent(0, 0)}
+	type kind struct {
+		name   string
+		attach func(t *testing.T, s *eventstore.Store, fn func(context.Context, eventstore.Recorded) error)
+	}
+	kinds := []kind{
+		{"none", func(*testing.T, *eventstore.Store, func(context.Context, eventstore.Recorded) error) {}},
+		{"in memory", func(t *testing.T, s *eventstore.Store, fn func(context.Context, eventstore.Recorded) error) {
+			async := signals.New[eventstore.Recorded]()
+			async.Subscribe(fn)
+			s.Persisted().Subscribe(func(ctx context.Context, r eventstore.Recorded) error { async.Emit(ctx, r); return nil })
+		}},
+		{"durable", func(t *testing.T, s *eventstore.Store, fn func(context.Context, eventstore.Recorded) error) {
+			must(s.Listen("k", eventstore.All(), fn))(t)
+		}},
+	}
+	var delays, rates []func() float64
+	for _, k := range kinds {
+		arrived := make(chan struct{}, 1)
+		one := eventstore.New(open(t, filepath.Join(t.TempDir(), "db")))
+		k.attach(t, one, func(context.Context, eventstore.Recorded) error { arrived <- struct{}{}; return nil })
+		delays = append(delays, func() float64 {
+			took := make([]time.Duration, 500)
+			for i := range took {
+				start := time.Now()
+				must(one.Append(context.Background(), event))(t)
+				if k.name != "none" {
+					<-arrived
+				}
+				took[i] = time.Since(start)
+			}
+			slices.Sort(took)
+			return took[len(took)/2].Seconds() * 1e6
+		})
+		many := eventstore.New(open(t, filepath.Join(t.TempDir(), "db")))
+		k.attach(t, many, func(context.Context, eventstore.Recorded) error { return nil })
+		rates = append(rates, func() float64 {
+			return rate(5000, 64, func(_, _ int) { must(many.Append(context.Background(), event))(t) })
+		})
+		t.Cleanup(func() {
+			for _, s := range []*eventstore.Store{one, many} {
+				if err := s.Close(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	d, r := compare(delays...), compare(rates...)
+	t.Logf("append to delivery, p50: append alone %.0f us; listener in memory %.0f us; durable %.0f us: %.2f of the one in memory", d[0], d[1], d[2], d[2]/d[1])
+	t.Logf("64 appenders: no listener %.0f/s; in memory %.0f/s: %.2f; durable %.0f/s: %.2f", r[0], r[1], r[1]/r[0], r[2], r[2]/r[0])
 }

@@ -33,22 +33,30 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// appendForever appends batches of three from several goroutines, each beside a
-// row of a table of the user's, and prints what is acknowledged.
+// appendForever appends batches of three from several goroutines, some beside a
+// row of a table of the user's, and prints what is acknowledged. A projection
+// notes each event.
 func appendForever(path string) error {
-	db, err := sqlite.Open(path, quiet())
+	db, err := sqlite.Open(path, quiet(), sqlite.KeepBack(50))
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
 	err = db.Update(ctx, func(tx *sqlite.Tx) error {
-		_, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY)")
+		_, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY); CREATE TABLE IF NOT EXISTS noted (position INTEGER PRIMARY KEY)")
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	store := eventstore.New(db)
+	_, err = sqlite.Project(store, "noted", eventstore.All(), func(ctx context.Context, tx *sqlite.Tx, r eventstore.Recorded) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO noted VALUES (?)", int64(r.Position))
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	failed := make(chan error)
 	for range 4 {
 		go func() {
@@ -80,10 +88,12 @@ func appendForever(path string) error {
 
 // A process that appends is killed at any moment, again and again: every event
 // that it acknowledged is there once, where it said, and no batch is there in
-// part, nor without its row.
+// part, nor without its row, and no checkpoint is ahead of what its projection
+// wrote, nor behind it.
 func TestNothingAcknowledgedIsLostByAKilledProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	told := map[string]eventstore.Position{}
+	var noted int64
 	for round := range *kills {
 		cmd := exec.Command(os.Args[0], "-test.run=^$")
 		cmd.Env = append(os.Environ(), killedEnv+"="+path)
@@ -110,15 +120,16 @@ func TestNothingAcknowledgedIsLostByAKilledProcess(t *testing.T) {
 		}
 		timer.Stop()
 		_ = cmd.Wait() // killed
-		verifyKilled(t, path, told)
+		noted = verifyKilled(t, path, told)
 	}
-	t.Logf("%d events acknowledged in %d rounds", len(told), *kills)
-	if len(told) == 0 {
+	t.Logf("%d events acknowledged, %d by the projection, in %d rounds", len(told), noted, *kills)
+	if len(told) == 0 || noted == 0 {
 		t.Error("nothing was ever acknowledged")
 	}
 }
 
-func verifyKilled(t *testing.T, path string, told map[string]eventstore.Position) {
+// verifyKilled returns how many events the projection noted.
+func verifyKilled(t *testing.T, path string, told map[string]eventstore.Position) (noted int64) {
 	t.Helper()
 	db, err := sqlite.Open(path, quiet())
 	if err != nil {
@@ -167,6 +178,17 @@ func verifyKilled(t *testing.T, path string, told map[string]eventstore.Position
 			}
 			return err
 		}
+		var last int64
+		if err := tx.QueryRowContext(t.Context(), "SELECT count(*), coalesce(max(position), 0) FROM noted").Scan(&noted, &last); err != nil {
+			return err
+		}
+		keys, err := db.Keys(t.Context(), "noted")
+		if err != nil {
+			return err
+		}
+		if at := len(keys) > 0; noted != last || at && int64(keys[0].Position) != noted || !at && noted > 0 {
+			t.Errorf("the projection noted %d events up to position %d, and its checkpoint is %v", noted, last, keys)
+		}
 		for _, p := range rows {
 			want += p
 		}
@@ -178,4 +200,5 @@ func verifyKilled(t *testing.T, path string, told map[string]eventstore.Position
 	if !errors.Is(err, undo) {
 		t.Fatal(err)
 	}
+	return noted
 }

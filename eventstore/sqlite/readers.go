@@ -15,6 +15,7 @@ import (
 type readers struct {
 	path        string
 	synchronous string
+	fresh       *freshTags
 	free        chan *conn    // with room for all
 	done        chan struct{} // closed by close
 
@@ -23,8 +24,8 @@ type readers struct {
 	closed bool // under mu
 }
 
-func (r *readers) open(path string, n int, synchronous string) {
-	r.path, r.synchronous = path, synchronous
+func (r *readers) open(path string, n int, synchronous string, fresh *freshTags) {
+	r.path, r.synchronous, r.fresh = path, synchronous, fresh
 	r.free, r.done = make(chan *conn, n), make(chan struct{})
 }
 
@@ -67,6 +68,7 @@ func (r *readers) connect() (*conn, error) {
 		return nil, err
 	}
 	c := newConn(raw)
+	c.fresh = r.fresh
 	if err := errors.Join(c.setUp(pragmas(r.synchronous, 8<<10)), c.Exec("PRAGMA query_only=1")); err != nil {
 		return nil, errors.Join(err, c.close())
 	}

@@ -61,15 +61,32 @@ func (c *conn) verifyEnd(head eventstore.Position, crashed bool) error {
 	if first != 1 {
 		return fmt.Errorf("corrupted: the first event is at position %d", first)
 	}
-	return c.verify(head-min(n, head), head)
+	tagged, err := c.tagged()
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.verify(head-min(n, head), head), c.verify(tagged-min(verified, tagged), tagged))
+}
+
+// tagged returns up to where the table of tags has all.
+func (c *conn) tagged() (eventstore.Position, error) {
+	n, found, err := c.int64("SELECT position FROM eventstore_tagged")
+	if err == nil && (!found || n < 0) {
+		err = errors.New("corrupted: the table eventstore_tagged says nothing")
+	}
+	return eventstore.Position(n), err
 }
 
 // verify verifies the events in (lo, hi].
 func (c *conn) verify(lo, hi eventstore.Position) error {
+	tagged, err := c.tagged()
+	if err != nil {
+		return err
+	}
 	at := number(lo)
 	var events []place
 	var bad error
-	err := c.rows(func(s *sqlite3.Stmt) bool {
+	err = c.rows(func(s *sqlite3.Stmt) bool {
 		at++
 		if got := s.ColumnInt64(0); got != at {
 			bad = fmt.Errorf("corrupted: position %d comes where %d should be", got, at)
@@ -99,7 +116,7 @@ func (c *conn) verify(lo, hi eventstore.Position) error {
 		if found != 1 {
 			return fmt.Errorf("corrupted: the event at position %d is not found by its id", p)
 		}
-		if e.at == 0 {
+		if e.at == 0 || p > number(tagged) {
 			continue
 		}
 		var tags []int64

@@ -30,8 +30,17 @@ func TestTheBackendKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) eventstore.Backend { return open(t, filepath.Join(t.TempDir(), "events.db")) })
 }
 
+// The suite has few events: here their tags go to the table all the same.
+func TestTheBackendKeepsTheContractWithTagsInTheTable(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) eventstore.Backend {
+		return open(t, filepath.Join(t.TempDir(), "events.db"), sqlite.KeepBack(3))
+	})
+}
+
 func TestTheBackendKeepsTheContractUnderHeavyTools(t *testing.T) {
-	heavy.Run(t, func(t *testing.T) eventstore.Backend { return open(t, filepath.Join(t.TempDir(), "events.db")) })
+	heavy.Run(t, func(t *testing.T) eventstore.Backend {
+		return open(t, filepath.Join(t.TempDir(), "events.db"), sqlite.KeepBack(5))
+	})
 }
 
 // must ends the test at an error: must(f())(t).

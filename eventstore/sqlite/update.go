@@ -77,6 +77,7 @@ func (db *DB) turn(ctx context.Context, key string, fn func(context.Context, *Tx
 	}
 	inside, end := context.WithCancel(context.WithValue(ctx, insideKey{db}, true))
 	tx := &Tx{w: db.writer, ctx: inside}
+	tx.w.appended = false
 	db.updating.Store(goroutine())
 	returned := false
 	defer func() {
@@ -154,6 +155,7 @@ func (tx *Tx) Append(events []eventstore.Event, conds ...eventstore.Condition) (
 		return nil, err
 	}
 	var done eventstore.Appended
+	tx.w.appended = true // also if it is refused: it may have written names
 	err = tx.raw(func() (err error) { done, err = tx.w.append(p); return err })
 	if err != nil {
 		return nil, err
@@ -243,13 +245,17 @@ func (tx *Tx) saw(err error) error {
 	if isBroken(err) || errors.Is(err, driver.ErrBadConn) {
 		tx.note(fmt.Errorf("sqlite: in an Update: %w", explain(err)))
 	}
+	if errors.Is(err, sqlite3.AUTH) && tx.w.backward {
+		tx.w.backward = false
+		return fmt.Errorf("sqlite: in an Update: after an Append there is no way back to a savepoint; append last: %w", err)
+	}
 	if errors.Is(err, sqlite3.AUTH) {
 		return fmt.Errorf("sqlite: in an Update: the tables eventstore_... can only be read, and the transaction is ended by returning: %w", err)
 	}
 	return err
 }
 
-// authorize refuses statements of users that end the transaction or write to
+// authorize refuses statements of users that end the transaction, go back behind an append or write to
 // the store's tables.
 func (w *writer) authorize(action sqlite3.AuthorizerActionCode, arg3, arg4, schema, inner string) sqlite3.AuthorizerReturnCode {
 	if !w.user {
@@ -258,6 +264,12 @@ func (w *writer) authorize(action sqlite3.AuthorizerActionCode, arg3, arg4, sche
 	switch action {
 	case sqlite3.AUTH_TRANSACTION, sqlite3.AUTH_ATTACH, sqlite3.AUTH_DETACH:
 		return sqlite3.AUTH_DENY
+	case sqlite3.AUTH_SAVEPOINT:
+		// What the writer knows of the store would not go back with it.
+		if w.appended && strings.EqualFold(arg3, "ROLLBACK") {
+			w.backward = true
+			return sqlite3.AUTH_DENY
+		}
 	case sqlite3.AUTH_PRAGMA:
 		if arg4 != "" {
 			return sqlite3.AUTH_DENY

@@ -122,3 +122,80 @@ func TestUsersCanReadTheTablesOfTheStoreAndNotWriteThem(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// What a savepoint takes back must not be what the store believes to be there.
+func TestASavepointIsNotRolledBackOverAnAppend(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	db := open(t, path)
+	table(t, db, "CREATE TABLE mine (n INTEGER PRIMARY KEY)")
+	for _, refused := range []bool{false, true} { // an append that is refused has written names
+		err := db.Update(t.Context(), func(tx *sqlite.Tx) error {
+			exec := func(text string) error { _, err := tx.ExecContext(t.Context(), text); return err }
+			if err := errors.Join(exec("SAVEPOINT a"), exec("INSERT INTO mine VALUES (1)"), exec("ROLLBACK TO a"), exec("RELEASE a")); err != nil {
+				t.Errorf("a savepoint without an append: %v", err)
+			}
+			if err := exec("SAVEPOINT b"); err != nil {
+				return err
+			}
+			event := []eventstore.Event{{Type: "a", Stream: "s", Tags: []string{"new"}}}
+			if refused {
+				if _, err := tx.Append(event, eventstore.ExpectVersion("s", 9)); err == nil {
+					t.Error("no conflict")
+				}
+			} else {
+				must(tx.Append(event))(t)
+			}
+			if err := exec("ROLLBACK TO b"); err == nil || !strings.Contains(err.Error(), "savepoint") {
+				t.Errorf("rolled back over an append: %v", err)
+			}
+			return exec("RELEASE b")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(eventstore.New(db).Append(t.Context(), []eventstore.Event{{Type: "a", Stream: "s", Tags: []string{"new"}}}))(t)
+	if err := eventstore.New(db).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := query(t, db, "SELECT count(*) FROM mine"); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// A position that was rolled back comes again, for another event. Whoever follows
+// gets that one, and no other.
+func TestAPositionThatWasRolledBackIsTakenByAnotherEvent(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "db"), sqlite.KeepBack(1))
+	store := eventstore.New(db)
+	tagged := eventstore.Match(eventstore.Item{Tags: []string{"t"}})
+	got := make(chan eventstore.Recorded, 100)
+	go func() {
+		for r, err := range store.Follow(t.Context(), tagged, 0) {
+			if err != nil {
+				return // the end of the test
+			}
+			got <- r
+		}
+	}()
+	undo := errors.New("undo")
+	for n := range 20 {
+		err := db.Update(t.Context(), func(tx *sqlite.Tx) error {
+			must(tx.Append([]eventstore.Event{{Type: "undone", Stream: "s", Tags: []string{"t"}}, {Type: "undone", Tags: []string{"t"}}}))(t)
+			return undo
+		})
+		if !errors.Is(err, undo) {
+			t.Fatal(err)
+		}
+		stored := must(store.Append(t.Context(), []eventstore.Event{{Type: "kept", Stream: "s", Tags: []string{"t"}}}))(t)[0]
+		if r := <-got; r.ID != stored.ID || r.Position != eventstore.Position(n+1) || r.Version != uint64(n+1) {
+			t.Fatalf("the follower got %+v, want %+v", r, stored)
+		}
+	}
+	if len(got) > 0 {
+		t.Errorf("%d events more", len(got))
+	}
+	if err := store.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -25,6 +25,7 @@ type writer struct {
 	names   *cache[string, int64]
 	streams *cache[string, stream]
 	recent  *recent
+	tagging tagging
 
 	added    []eventstore.Recorded // by the transaction
 	stamp    time.Time             // Stored of what the transaction appends
@@ -32,6 +33,8 @@ type writer struct {
 	identity string                // that the transaction has given to the store, or ""
 	erase    bool                  // the transaction forgets a key: the WAL must not keep it
 	user     bool                  // a user's statement is being prepared: see authorize
+	appended bool                  // the user's transaction has called Append
+	backward bool                  // and would have gone back to a savepoint after that
 }
 
 // stream is where a stream is.
@@ -143,11 +146,15 @@ func (w *writer) commit(group []*job) (err error) {
 		w.forget()
 		return errors.New("sqlite: the transaction was rolled back: a statement of it was interrupted, or rolls back on conflict")
 	}
+	if err := w.index(); err != nil {
+		return w.fail("write", err)
+	}
 	if err := w.c.run("COMMIT"); err != nil {
 		err = w.fail("commit", err)
 		// It may be there when the store is opened again.
 		return fmt.Errorf("%w: %w", err, eventstore.ErrOutcomeUnknown)
 	}
+	w.indexed()
 	return nil
 }
 
@@ -171,6 +178,7 @@ func (w *writer) forget() {
 		w.streams.clear()
 		// lastID may stay: it is only an upper bound.
 	}
+	w.unindexed()
 	w.names.clear()
 	clear(w.c.texts)
 }
@@ -242,6 +250,7 @@ func newWriter(db *DB, path string) (w *writer, err error) {
 	w = &writer{db: db, names: newCache[string, int64](maxNames), streams: newCache[string, stream](maxNames)}
 	db.pool, err = driver.Open(dsn(path, ""), func(c *sqlite3.Conn) error {
 		w.c = newConn(c)
+		w.c.fresh = &db.fresh
 		return w.c.setUp(pragmas(db.synchronous, 64<<10))
 	})
 	if err != nil {
@@ -263,6 +272,9 @@ func (w *writer) load() error {
 	w.head = eventstore.Position(head)
 	w.db.head.Store(uint64(head))
 	w.recent = newRecent(w.head)
+	if err := w.loadTags(); err != nil {
+		return err
+	}
 	_, err = w.c.row(func(s *sqlite3.Stmt) {
 		if s.ColumnType(0) == sqlite3.BLOB { // blobs sort after texts
 			w.lastID = string(s.ColumnRawBlob(0))

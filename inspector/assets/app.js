@@ -178,7 +178,7 @@
     const field = event.target.closest('input, textarea, select');
     if (event.key === 'Escape' && field) return field.blur();
     if (field) return;
-    const tab = document.querySelectorAll('nav a')['1234'.indexOf(event.key)];
+    const tab = document.querySelectorAll('nav a')['12345'.indexOf(event.key)];
     switch (event.key) {
       case '/': document.getElementById('q')?.focus(); break;
       case 'j': move(1); break;

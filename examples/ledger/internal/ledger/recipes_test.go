@@ -1,0 +1,307 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"example.com/signals/eventstore"
+	"example.com/signals/eventstore/postgres"
+	"example.com/signals/eventstore/sqlite"
+)
+
+// What docs/event_store.md shows of programs that have a database of their own.
+
+// region outbox-sqlite
+
+// placeInSQLite keeps an order in a table of the program, and the event that
+// tells of it: together or not at all.
+func placeInSQLite(ctx context.Context, db *sqlite.DB, order string, cents int64) error {
+	return db.Update(ctx, func(tx *sqlite.Tx) error {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id, cents) VALUES (?, ?)", order, cents); err != nil {
+			return err
+		}
+		_, err := tx.Append([]eventstore.Event{{ID: "placed-" + order, Type: "order placed", Stream: "order-" + order}})
+		return err
+	})
+}
+
+// endregion
+
+// region outbox-postgres
+
+// placeInPostgres is the same over pgx: the append comes last, since all appends
+// wait for the end of the transaction.
+func placeInPostgres(ctx context.Context, pool *pgxpool.Pool, db *postgres.DB, order string, cents int64) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO orders (id, cents) VALUES ($1, $2)", order, cents); err != nil {
+			return err
+		}
+		_, err := db.AppendTx(ctx, tx, []eventstore.Event{{ID: "placed-" + order, Type: "order placed", Stream: "order-" + order}})
+		return err
+	})
+}
+
+// endregion
+
+// region outbox-publish
+
+// publish hands every order to a broker, also those of a run that was killed
+// before it could: at least once, with an ID by which the other side knows it.
+func publish(store *eventstore.Store, send func(ctx context.Context, id string, data []byte) error) (*eventstore.Listener, error) {
+	placed := eventstore.Match(eventstore.Item{Types: []string{"order placed"}})
+	return store.Listen("publish", placed, func(ctx context.Context, r eventstore.Recorded) error {
+		return send(ctx, r.ID, r.Data)
+	}, eventstore.StopOnFailure()) // in order: rather none than one left out
+}
+
+// endregion
+
+func TestWhatIsInTheTableAndWhatIsPublishedAgree(t *testing.T) {
+	for name, open := range map[string]func(t *testing.T) (s *eventstore.Store, place func(order string, cents int64) error){
+		"sqlite": func(t *testing.T) (*eventstore.Store, func(string, int64) error) {
+			db := openFile(t, filepath.Join(t.TempDir(), "db"))
+			must(t, db.Update(t.Context(), func(tx *sqlite.Tx) error {
+				_, err := tx.ExecContext(t.Context(), "CREATE TABLE orders (id TEXT PRIMARY KEY, cents INTEGER CHECK (cents > 0))")
+				return err
+			}))
+			return newStore(t, db), func(order string, cents int64) error { return placeInSQLite(t.Context(), db, order, cents) }
+		},
+		"postgres": func(t *testing.T) (*eventstore.Store, func(string, int64) error) {
+			pool, db := openPool(t, newDSN(t))
+			_, err := pool.Exec(t.Context(), "CREATE TABLE orders (id text PRIMARY KEY, cents bigint CHECK (cents > 0))")
+			must(t, err)
+			return newStore(t, db), func(order string, cents int64) error {
+				return placeInPostgres(t.Context(), pool, db, order, cents)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, place := open(t)
+			for order, cents := range map[string]int64{"a": 1, "b": 2} {
+				must(t, place(order, cents))
+			}
+			if place("c", -1) == nil || place("a", 5) == nil {
+				t.Error("an order that the table refuses was placed")
+			}
+			var sent []string
+			var calls atomic.Int32
+			l, err := publish(store, func(_ context.Context, id string, _ []byte) error {
+				sent = append(sent, id)
+				calls.Add(1)
+				return nil
+			})
+			must(t, err)
+			must(t, store.Wait(t.Context(), "publish", 2))
+			must(t, l.Stop(t.Context()))
+			if slices.Sort(sent); !slices.Equal(sent, []string{"placed-a", "placed-b"}) || calls.Load() != 2 {
+				t.Errorf("published: %v", sent)
+			}
+		})
+	}
+}
+
+// region wait
+
+// placeAndList answers with what the projection says, this order included.
+func placeAndList(ctx context.Context, store *eventstore.Store, order string, list func(context.Context) ([]string, error)) ([]string, error) {
+	stored, err := store.Append(ctx, []eventstore.Event{{Type: "order placed", Stream: "order-" + order}})
+	if err != nil {
+		return nil, err
+	}
+	// Until the projection has it, wherever it runs; ctx bounds how long.
+	if err := store.Wait(ctx, "open orders", stored[len(stored)-1].Position); err != nil {
+		return nil, fmt.Errorf("order %s is placed, but the list is behind: %w", order, err)
+	}
+	return list(ctx)
+}
+
+// endregion
+
+func TestAProjectionIsReadWithOnesOwnWrites(t *testing.T) {
+	db := openFile(t, filepath.Join(t.TempDir(), "db"))
+	must(t, db.Update(t.Context(), func(tx *sqlite.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "CREATE TABLE open_orders (stream TEXT PRIMARY KEY)")
+		return err
+	}))
+	store := newStore(t, db)
+	_, err := sqlite.Project(store, "open orders", eventstore.All(), func(ctx context.Context, tx *sqlite.Tx, r eventstore.Recorded) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO open_orders VALUES (?)", r.Stream)
+		return err
+	})
+	must(t, err)
+	list := func(ctx context.Context) (out []string, err error) {
+		err = db.Update(ctx, func(tx *sqlite.Tx) error {
+			rows, err := tx.QueryContext(ctx, "SELECT stream FROM open_orders ORDER BY stream")
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var s sql.NullString
+				if err := rows.Scan(&s); err != nil {
+					return err
+				}
+				out = append(out, s.String)
+			}
+			return rows.Err()
+		})
+		return out, err
+	}
+	for n := range 20 {
+		got, err := placeAndList(t.Context(), store, fmt.Sprint(n), list)
+		must(t, err)
+		if len(got) != n+1 {
+			t.Fatalf("after %d orders the list is %v", n+1, got)
+		}
+	}
+}
+
+// region backup
+
+// backUp copies the store, with the program's own tables, while it is in use,
+// and reads the copy once before it trusts it.
+func backUp(ctx context.Context, db *sqlite.DB, path string) (err error) {
+	if err := db.Backup(ctx, path); err != nil {
+		return err
+	}
+	copied, err := sqlite.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, copied.Close()) }()
+	store := eventstore.New(copied)
+	return errors.Join(store.Check(ctx), store.Close(ctx))
+}
+
+// endregion
+
+// region move
+
+// move takes a whole history over into an empty store, with positions and
+// identity, and lets the listeners with these keys go on where they were. Nobody
+// appends to the old store any more.
+func move(ctx context.Context, from, to *eventstore.Store, keys ...string) error {
+	r, w := io.Pipe()
+	go func() {
+		_, err := from.Export(ctx, w, 0)
+		w.CloseWithError(err)
+	}()
+	_, err := to.Import(ctx, r)
+	r.CloseWithError(err) // ends the export, if the import failed
+	if err != nil {
+		return err // call it again: what is there is compared and skipped
+	}
+	for _, key := range keys {
+		there, err := from.Checkpoints(ctx, key)
+		if err != nil {
+			return err
+		}
+		for _, c := range there {
+			if c.Dead > 0 {
+				return fmt.Errorf("%q has %d dead letters: redeliver or discard them first", key, c.Dead)
+			}
+			if _, err := to.Backend().(eventstore.Checkpoints).OpenKey(ctx, key, c.Position); err != nil {
+				return err
+			}
+		}
+	}
+	return to.Check(ctx)
+}
+
+// endregion
+
+func TestAStoreIsBackedUpAndMovedFromSQLiteToPostgres(t *testing.T) {
+	db := openFile(t, filepath.Join(t.TempDir(), "db"))
+	from := newStore(t, db)
+	place := func(s *eventstore.Store, n int) {
+		for range n {
+			_, err := s.Append(t.Context(), []eventstore.Event{{Type: "order placed", Stream: "orders", Tags: []string{"shop"}}})
+			must(t, err)
+		}
+	}
+	place(from, 30)
+	must(t, backUp(t.Context(), db, filepath.Join(t.TempDir(), "copy")))
+
+	_, there := openPool(t, newDSN(t))
+	to := newStore(t, there)
+	var sum atomic.Int64
+	listen := func(s *eventstore.Store) *eventstore.Listener {
+		l, err := s.Listen("sum", eventstore.All(), func(_ context.Context, r eventstore.Recorded) error { sum.Add(int64(r.Position)); return nil })
+		must(t, err)
+		must(t, s.Wait(t.Context(), "sum", must2(s.Head(t.Context()))(t)))
+		return l
+	}
+	must(t, listen(from).Stop(t.Context()))
+	must(t, move(t.Context(), from, to, "sum"))
+	must(t, move(t.Context(), from, to, "sum")) // again: nothing more
+	if a, b := must2(from.Identity(t.Context()))(t), must2(to.Identity(t.Context()))(t); a != b {
+		t.Errorf("the identity was %s and is %s", a, b)
+	}
+	place(to, 12)
+	listen(to)
+	if got := sum.Load(); got != 42*43/2 {
+		t.Errorf("the listener saw %d, want each of 42 positions once: %d", got, 42*43/2)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func must2[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		must(t, err)
+		return v
+	}
+}
+
+func newStore(t *testing.T, b eventstore.Backend) *eventstore.Store {
+	t.Helper()
+	s := eventstore.New(b)
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func openFile(t *testing.T, path string) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(path)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func openPool(t *testing.T, dsn string) (*pgxpool.Pool, *postgres.DB) {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), dsn)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	db, err := postgres.Open(t.Context(), pool)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return pool, db
+}
