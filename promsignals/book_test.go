@@ -97,15 +97,16 @@ func TestTheBookForgetsSignalsThatHaveLeft(t *testing.T) {
 func TestACollectorThatIsNotUsedAnyMoreIsLetGo(t *testing.T) {
 	bus := signals.NewBus()
 	s := signals.New[int](signals.Name("s"))
-	reg := prometheus.NewRegistry()
-	c := NewBusCollector(bus, Also(s))
-	reg.MustRegister(c)
-	var books []weak.Pointer[source]
-	for _, src := range c.sources {
-		books = append(books, weak.Make(src))
-	}
-	reg.Unregister(c)
-	c = nil
+	books := func() (all []weak.Pointer[source]) {
+		reg := prometheus.NewRegistry()
+		c := NewBusCollector(bus, Also(s))
+		reg.MustRegister(c)
+		for _, src := range c.sources {
+			all = append(all, weak.Make(src))
+		}
+		reg.Unregister(c)
+		return all
+	}()
 	deadline := time.Now().Add(20 * time.Second)
 	for _, b := range books {
 		for b.Value() != nil && time.Now().Before(deadline) {

@@ -52,10 +52,10 @@ func TestEmissionsAreErrorsOnceAndVetoesNever(t *testing.T) {
 		in := promsignals.NewInstrumented(s)
 		for range 3 {
 			in.Subscribe(func(_ context.Context, n int) error {
-				switch {
-				case n%4 == 0:
+				switch n % 4 {
+				case 0:
 					return errDown
-				case n%4 == 1:
+				case 1:
 					return signals.Veto(errDown)
 				}
 				return nil
