@@ -18,6 +18,7 @@ type Config struct {
 	Gateway   string        // URL of a payment gateway
 	Ledger    Ledger        // nil: a MemoryLedger of 100,000 orders
 	Restock   int64         // if above 0, what the supplier delivers when a shelf is nearly empty
+	Numbers   string        // before the number of every order: tells apart what several runs over one ledger have
 	SlowAfter time.Duration // when a listener counts as slow; 0: half a second
 	Log       *slog.Logger  // nil: slog.Default()
 	Notice    func(string)  // gets alerts and failures, from any goroutine; nil: Log
@@ -45,6 +46,7 @@ type Shop struct {
 	Handled *Latency // from the fan-out's Emit to the end of a department's work
 
 	door     door
+	numbers  string
 	payment  Payment
 	gateway  *gatewayClient // nil if payment is something else
 	notify   func(string)
@@ -77,6 +79,7 @@ func New(cfg Config) *Shop {
 		Ledger:  cfg.Ledger,
 		Chain:   NewLatency(),
 		Handled: NewLatency(),
+		numbers: cfg.Numbers,
 		payment: cfg.Payment,
 		notify:  cfg.Notice,
 		users:   set{},
@@ -120,18 +123,21 @@ func (s *Shop) Place(ctx context.Context, o Order) (Order, error) {
 		s.refused.Add(1)
 		return o, err
 	}
-	s.accepted[o.Source].Add(1)
-
 	// The order is a promise now. The fan-out comes after the chain and never
 	// from inside a step: a later step could still fail, and an async emission
 	// cannot be taken back. Nor does it matter anymore whether the customer
 	// still waits: a request that ends here must not lose the order for the
 	// departments, hence WithoutCancel.
-	ctx = context.WithoutCancel(ctx)
-	o.Accepted = time.Now()
-	s.Signals.Accepted.Emit(ctx, o)
-	s.meet(ctx, o.Customer, o.Country)
+	s.tell(context.WithoutCancel(ctx), &o)
 	return o, nil
+}
+
+// tell lets the departments know of an order.
+func (s *Shop) tell(ctx context.Context, o *Order) {
+	s.accepted[o.Source].Add(1)
+	o.Accepted = time.Now()
+	s.Signals.Accepted.Emit(ctx, *o)
+	s.meet(ctx, o.Customer, o.Country)
 }
 
 // Cancel takes back an order that this shop has accepted.
@@ -155,11 +161,16 @@ func (s *Shop) PlaceCancellation(ctx context.Context, c Cancellation) (Cancellat
 	if err != nil {
 		return c, err
 	}
+	s.tellCancelled(ctx, &c)
+	return c, nil
+}
+
+// tellCancelled lets them know of a cancellation.
+func (s *Shop) tellCancelled(ctx context.Context, c *Cancellation) {
 	s.undone.Add(1)
 	c.Accepted = time.Now()
-	s.Signals.Cancelled.Emit(ctx, c)
+	s.Signals.Cancelled.Emit(ctx, *c)
 	s.meet(ctx, c.Customer, c.Country)
-	return c, nil
 }
 
 // meet announces customers that were never seen before.
