@@ -29,9 +29,11 @@ type Business struct {
 	Seed   uint64
 	Chaos  bool
 
-	Ledger  Ledger                             // nil: in memory
-	Numbers string                             // see Config
-	Opening func(context.Context, *Shop) error // called before anybody can order; or nil
+	Ledger Ledger // nil: in memory
+	// Opening, if not nil, is called before anybody can order. What it returns
+	// comes before the number of every order, and tells apart those of several runs
+	// over one ledger.
+	Opening func(context.Context, *Shop) (numbers string, err error)
 }
 
 // Run keeps the shop open until ctx ends or the customers have had enough, closes
@@ -57,10 +59,9 @@ func (b *Business) Run(ctx context.Context, screen *Screen, stderr io.Writer) (i
 		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
 		Notice:  func(text string) { screen.Printf("%s", text) },
 		Ledger:  b.Ledger,
-		Numbers: b.Numbers,
 	})
 	if b.Opening != nil {
-		if err := b.Opening(ctx, s); err != nil {
+		if s.numbers, err = b.Opening(ctx, s); err != nil {
 			listener.Close()
 			return 0, errors.Join(err, Closing(s))
 		}

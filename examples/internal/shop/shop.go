@@ -18,7 +18,6 @@ type Config struct {
 	Gateway   string        // URL of a payment gateway
 	Ledger    Ledger        // nil: a MemoryLedger of 100,000 orders
 	Restock   int64         // if above 0, what the supplier delivers when a shelf is nearly empty
-	Numbers   string        // before the number of every order: tells apart what several runs over one ledger have
 	SlowAfter time.Duration // when a listener counts as slow; 0: half a second
 	Log       *slog.Logger  // nil: slog.Default()
 	Notice    func(string)  // gets alerts and failures, from any goroutine; nil: Log
@@ -46,7 +45,7 @@ type Shop struct {
 	Handled *Latency // from the fan-out's Emit to the end of a department's work
 
 	door     door
-	numbers  string
+	numbers  string // before the number of every order; set before the first
 	payment  Payment
 	gateway  *gatewayClient // nil if payment is something else
 	notify   func(string)
@@ -79,7 +78,6 @@ func New(cfg Config) *Shop {
 		Ledger:  cfg.Ledger,
 		Chain:   NewLatency(),
 		Handled: NewLatency(),
-		numbers: cfg.Numbers,
 		payment: cfg.Payment,
 		notify:  cfg.Notice,
 		users:   set{},
