@@ -6,6 +6,7 @@ require (
 	example.com/signals v0.0.0
 	example.com/signals/eventstore/sqlite v0.0.0
 	example.com/signals/examples v0.0.0
+	go.uber.org/goleak v1.3.0
 	golang.org/x/term v0.47.0
 )
 
