@@ -138,7 +138,7 @@ func TestOneProgramAtATimeHasTheStore(t *testing.T) {
 // A file that was cut off on its way is replayed as far as it goes, without the
 // invoice that may be a part of one; the whole file goes on from there.
 func TestAfterAFileThatIsCutOffTheWholeOneGoesOn(t *testing.T) {
-	text, want := books(2000)
+	text, want := books(400)
 	z, dir := zipped(t, text), t.TempDir()
 	got := command(t, "-data", dir, "-replay", file(t, "a.csv.gz", z[:len(z)/2]))
 	if got.code != shop.ExitFailed || !strings.Contains(got.stderr, "cut off, after ") {

@@ -109,12 +109,16 @@ func finished(t *testing.T, dir string, told map[string]bool, want shop.Totals, 
 }
 
 func TestAReplayThatIsKilledCountsEachLineOnce(t *testing.T) {
-	text, want := books(3000)
+	invoices := 3000
+	if raceEnabled {
+		invoices = 300
+	}
+	text, want := books(invoices)
 	path, dir := file(t, "books.csv", text), t.TempDir()
 	args := []string{"-data", dir, "-replay", path}
 	told, early := map[string]bool{}, 0
 	for round := range *kills {
-		stored := 1 + rand.IntN(max(1, min(2900, 2*3000 / *kills)))
+		stored := 1 + rand.IntN(max(1, min(invoices-100, 2*invoices / *kills)))
 		if round%2 == 1 {
 			stored = 0 // at any time, also before the first
 		}
@@ -135,6 +139,9 @@ func TestAReplayThatIsKilledCountsEachLineOnce(t *testing.T) {
 func TestTheRealFileKilledAndReplayedHasItsPublishedTotals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
+	}
+	if raceEnabled {
+		t.Skip("the race detector makes minutes of it")
 	}
 	want := shop.Totals{
 		Lines: 541_909, Invoices: 25_900, Cancellations: 3_836, Customers: 4_372, Anonymous: 135_080, Codes: 4_070,

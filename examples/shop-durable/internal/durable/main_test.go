@@ -37,6 +37,9 @@ func child(args []string) int {
 	return o.run(context.Background(), shop.NewScreen(io.Discard, 0), os.Stderr)
 }
 
+// raceEnabled is set by race_test.go. SQLite in Go is then many times slower.
+var raceEnabled bool
+
 const header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 
 // books are a file with so many invoices, and what is in them, added up without

@@ -111,7 +111,7 @@ func (r reading) print(screen *shop.Screen) {
 		screen.Printf("\ndurability: nothing was appended")
 		return
 	}
-	screen.Printf("\ndurability: %s orders and cancellations appended in %.1f s, %s a second, in %s commits",
+	screen.Printf("\ndurability: %s events appended in %.1f s, %s a second, in %s commits",
 		number(r.Events), r.Busy.Seconds(), number(int(float64(r.Events)/r.Busy.Seconds())), number(r.Commits))
 	screen.Printf("  an append took %s at p50, %s at p99, %s at most; %.1f of them shared a commit",
 		short(r.P50), short(r.P99), short(r.Max), float64(r.Events)/float64(max(r.Commits, 1)))
