@@ -40,7 +40,13 @@ func (s *Shop) restock(_ context.Context, c *Cancellation) error {
 	return nil
 }
 
-func (s *Shop) recordCancellation(_ context.Context, c *Cancellation) error {
+// recordCancellation is last, as record is. If it fails the money has been paid
+// back already: claim opens the order again, and whoever cancels it once more is
+// not paid twice, as a gateway takes an order's refunds for one.
+func (s *Shop) recordCancellation(ctx context.Context, c *Cancellation) error {
+	if err := s.Ledger.RecordCancellation(ctx, *c); err != nil {
+		return err
+	}
 	s.Books.AddCancellation(c)
 	return nil
 }

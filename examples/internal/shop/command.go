@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"strings"
-	"time"
 )
 
 // Exit codes of Command.
@@ -20,16 +17,6 @@ const (
 	ExitMalformed   = 3   // a replay skipped rows
 	ExitInterrupted = 130 // a replay was cut short by Ctrl-C
 )
-
-// shelf is what fits on one. The supplier is told by a department that runs
-// behind the orders, so there must be enough for all that may wait meanwhile.
-const shelf = 20_000
-
-// closeWithin bounds how long a closing shop waits for its departments.
-const closeWithin = 30 * time.Second
-
-// answerWithin bounds how long it waits for the clients of its API before.
-const answerWithin = 10 * time.Second
 
 const usage = `usage: shop [-http ADDR] [-orders N] [-speed SPEED] [-seed N] [-chaos]
        shop -replay FILE [-speed SPEED]
@@ -80,7 +67,9 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, width
 	if opts.replay != "" {
 		code, err = replayFile(ctx, opts, screen, stderr)
 	} else {
-		code, err = openForBusiness(ctx, opts, screen, stderr)
+		code, err = (&Business{
+			HTTP: opts.http, Orders: opts.orders, Speed: opts.speed, Seed: opts.seed, Chaos: opts.chaos,
+		}).Run(ctx, screen, stderr)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "shop: %v\n", err)
@@ -131,81 +120,11 @@ func parse(args []string) (options, error) {
 	return opts, err
 }
 
-// openForBusiness runs the live shop.
-func openForBusiness(ctx context.Context, opts options, screen *Screen, stderr io.Writer) (int, error) {
-	listener, err := net.Listen("tcp", opts.http)
-	if err != nil {
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			err = op.Err
-		}
-		return 0, fmt.Errorf("cannot listen on %s: %w", opts.http, err)
-	}
-	gateway, err := OpenGateway(opts.seed)
-	if err != nil {
-		listener.Close()
-		return 0, fmt.Errorf("cannot open the payment gateway: %w", err)
-	}
-	defer gateway.Close()
-	s := New(Config{
-		Stock:   FullShelves(shelf),
-		Restock: shelf,
-		Gateway: gateway.URL(),
-		Log:     slog.New(slog.NewTextHandler(stderr, nil)),
-		Notice:  func(text string) { screen.Printf("%s", text) },
-	})
-	api := NewAPI(s, hostOf(opts.http))
-	stopHTTP := api.Serve(listener)
-	url := "http://" + dialable(listener.Addr())
-	screen.Printf("The shop is open. Its signals at work: %s/", url)
-	screen.Printf("With payloads, for whoever has this link: %s%s", url, api.OperatorPath())
-	var chaos *Chaos
-	if opts.chaos {
-		chaos = StartChaos(s)
-		screen.Printf("Chaos: %s/signals/diagnosis finds a listener that is stuck and one that is slow.", url)
-	}
-	screen.Printf("Order something:\n")
-	screen.Printf("  curl -s %s/orders -H 'Content-Type: application/json' -d '%s'", url,
-		`{"country":"France","card":"4242424242424242","lines":[{"stock_code":"85123A","quantity":2}]}`)
-	screen.Printf("  curl -s %s/stats\n", url)
-
-	live := Live{
-		Shop: s, Screen: screen, Seed: opts.seed, Speed: opts.speed, Orders: opts.orders,
-		Forever: screen.Terminal(),
-	}
-	live.Run(ctx)
-
-	// From the outside in: no more requests, then no more emissions, and only
-	// when the departments are done, the figures.
-	screen.Printf("\nClosing: no more orders; the departments finish what was accepted.")
-	var chaosErr error
-	if chaos != nil {
-		chaosErr = closing(closeWithin, chaos.Release)
-	}
-	httpErr := closing(answerWithin, stopHTTP)
-	busErr := closing(closeWithin, s.Close)
-	screen.Printf("Orders accepted: %d from the generator, %d from clients; %d refused; %d cancelled.",
-		s.Accepted(FromGenerator), s.Accepted(FromAPI), s.Refused(), s.Cancellations())
-	agreed := s.WriteSummary(screen, true)
-	if err := errors.Join(chaosErr, httpErr, busErr); err != nil {
-		return 0, err
-	}
-	if held, revenue := gateway.Balance(), s.Books.Totals().Revenue; !held.Equal(revenue) {
-		screen.Printf("THE GATEWAY HOLDS %s, the revenue is %s", FormatMoney(held, 2), FormatMoney(revenue, 2))
-		agreed = false
-	} else {
-		screen.Printf("The payment gateway holds %s, which is the revenue.", FormatMoney(held, 2))
-	}
-	if !agreed {
-		return ExitFailed, nil
-	}
-	return ExitOK, nil
-}
-
 // replayFile runs a file through a shop whose shelves never empty. Its payments
 // do not go to the gateway: what is in the books was paid long ago, and 20,000
 // requests would take longer than all the rest.
 func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Writer) (int, error) {
-	in, err := openUnless(ctx, opts.replay)
+	in, err := OpenInputUnless(ctx, opts.replay)
 	switch {
 	case err != nil:
 		return 0, err
@@ -221,7 +140,7 @@ func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Wri
 	})
 	r := Replay{Shop: s, Input: in, Speed: opts.speed, Screen: screen, Errors: stderr}
 	done, err := r.Run(ctx)
-	if closeErr := closing(closeWithin, s.Close); err == nil {
+	if closeErr := Closing(s); err == nil {
 		err = closeErr
 	}
 	if err != nil {
@@ -243,9 +162,9 @@ func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Wri
 	return ExitOK, nil
 }
 
-// openUnless opens the input, or returns nil when ctx ends first: a named pipe
+// OpenInputUnless opens the input, or returns nil when ctx ends first: a named pipe
 // cannot be opened before somebody writes to it.
-func openUnless(ctx context.Context, name string) (*Input, error) {
+func OpenInputUnless(ctx context.Context, name string) (*Input, error) {
 	if name == "-" {
 		return OpenInput(name)
 	}
@@ -264,34 +183,4 @@ func openUnless(ctx context.Context, name string) (*Input, error) {
 	case <-ctx.Done():
 		return nil, nil //nolint:nilnil // neither
 	}
-}
-
-// closing calls f with a context of its own: the one that Ctrl-C has ended
-// would leave no time to finish.
-func closing(within time.Duration, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	return f(ctx)
-}
-
-// hostOf is the host of an address, by which the user has called the shop.
-func hostOf(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return ""
-	}
-	return host
-}
-
-// dialable is an address that a client on this machine can use: a server on
-// all addresses is reached on the loopback one.
-func dialable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(strings.Split(host, "%")[0]); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }

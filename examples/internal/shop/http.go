@@ -105,7 +105,7 @@ func (a *API) postOrder(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o := Order{
-		ID:       fmt.Sprintf("A%06d", a.next.Add(1)),
+		ID:       fmt.Sprintf("%sA%06d", a.shop.numbers, a.next.Add(1)),
 		Source:   FromAPI,
 		Customer: req.Customer,
 		Country:  req.Country,

@@ -17,6 +17,9 @@ type Ledger interface {
 	Claim(ctx context.Context, id string) (Order, error)
 	// Reopen is the undo of Claim.
 	Reopen(ctx context.Context, id string) error
+	// RecordCancellation stores a cancellation: of an order that was claimed, or
+	// one from a file.
+	RecordCancellation(ctx context.Context, c Cancellation) error
 }
 
 // Entry is an order in the ledger.
@@ -91,6 +94,9 @@ func (m *MemoryLedger) Reopen(_ context.Context, id string) error {
 	return nil
 }
 
+// RecordCancellation implements Ledger. What was claimed is cancelled here.
+func (m *MemoryLedger) RecordCancellation(context.Context, Cancellation) error { return nil }
+
 // NoLedger stores nothing: a replay reads books that exist already, and must
 // not grow with them.
 type NoLedger struct{}
@@ -106,3 +112,6 @@ func (NoLedger) Claim(context.Context, string) (Order, error) { return Order{}, 
 
 // Reopen implements Ledger.
 func (NoLedger) Reopen(context.Context, string) error { return ErrUnknownOrder }
+
+// RecordCancellation implements Ledger.
+func (NoLedger) RecordCancellation(context.Context, Cancellation) error { return nil }

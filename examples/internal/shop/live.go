@@ -87,9 +87,10 @@ func (l *Live) generate(ctx context.Context) {
 		var err error
 		if a.Order != nil {
 			orders++
+			a.Order.ID = l.Shop.numbers + a.Order.ID
 			_, err = l.Shop.Place(step, *a.Order)
 		} else {
-			_, err = l.Shop.Cancel(step, a.Cancel)
+			_, err = l.Shop.Cancel(step, l.Shop.numbers+a.Cancel)
 		}
 		if err != nil && !expected(err) {
 			l.Screen.Printf("generator: %v", err)
@@ -150,7 +151,7 @@ func (l *Live) decline(ctx context.Context) {
 	})
 	defer stop()
 	_, err := l.Shop.Place(context.WithValue(ctx, storyKey{}, true), Order{
-		ID: "STORY1", Source: FromGenerator, Country: "United Kingdom",
+		ID: l.Shop.numbers + "STORY1", Source: FromGenerator, Country: "United Kingdom",
 		Card: "400000000000" + declinedSuffix, Time: time.Now(),
 		Lines: []Line{CatalogLine(storyProduct, 3)},
 	})

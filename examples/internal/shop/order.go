@@ -15,6 +15,7 @@ type Order struct {
 	Card     string
 	Time     time.Time // the date on the invoice
 	Lines    []Line    // never changed once the order is in the chain
+	Span     Span      // of one FromFile
 
 	Receipt  string    // set by the step "payment"
 	Accepted time.Time // set when the chain has succeeded: emit-to-handled is measured from here
@@ -29,6 +30,9 @@ const (
 	FromGenerator               // the seeded generator
 	FromFile                    // a replay of books that are closed
 )
+
+// Span is where something is in a file: its first and its last line, from 1.
+type Span struct{ First, Last int }
 
 // Line is one position of an order. A cancellation has negative quantities.
 type Line struct {
@@ -77,6 +81,7 @@ type Cancellation struct {
 	Country  string
 	Time     time.Time
 	Lines    []Line // quantities negative
+	Span     Span   // of one FromFile
 
 	Receipt  string
 	Accepted time.Time

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 )
 
 // Replay runs the books of a real shop through this one.
@@ -15,11 +14,19 @@ type Replay struct {
 	Speed  Speed
 	Screen *Screen
 	Errors io.Writer // gets one line for each malformed row
+
+	// AtOnce is how many invoices are placed at the same time; 1 if it is less.
+	// They are begun in the order of the file.
+	AtOnce int
+	// Known, if not nil, is asked about each invoice in the order of the file.
+	// One that the shop has already is not placed; an error ends the replay.
+	Known func(*Invoice) (bool, error)
 }
 
 // Replayed is how a replay went.
 type Replayed struct {
 	Lines       int  // rows that were taken in
+	Known       int  // rows of invoices that the shop had already
 	Malformed   int  // rows that were skipped
 	Refused     int  // invoices that the chain refused
 	Interrupted bool // the context ended before the file
@@ -37,9 +44,26 @@ type batch struct {
 	unfit   error // why it is no such file
 }
 
-// Run replays the file up to its end or until ctx ends. An error means that
-// the file could not be read to the end.
-func (r *Replay) Run(ctx context.Context) (done Replayed, err error) {
+// Run replays the file up to its end or until ctx ends. What was begun is
+// finished when it returns. An error means that the file could not be read to the
+// end, or that Known had one.
+func (r *Replay) Run(ctx context.Context) (Replayed, error) {
+	crew := newCrew(r)
+	progress := newProgress(r.Screen, r.Input)
+	err := r.hand(ctx, crew, progress)
+	done := crew.leave()
+	if e, ok := errors.AsType[*endError](err); ok {
+		err = fmt.Errorf("%w, after %d lines", e.error, done.Known+done.Lines+done.Malformed)
+	}
+	progress.end(&done, err)
+	return done, err
+}
+
+// endError is why the rest of a file cannot be read.
+type endError struct{ error }
+
+// hand reads the file and hands it to the crew.
+func (r *Replay) hand(ctx context.Context, crew *crew, progress *progress) error {
 	// Reading has its own goroutine: a read from a terminal or a pipe cannot
 	// be interrupted, not the first one either, and Ctrl-C must not wait for it.
 	batches := make(chan batch, 16)
@@ -48,59 +72,52 @@ func (r *Replay) Run(ctx context.Context) (done Replayed, err error) {
 	go readInvoices(r.Input, batches, stop)
 
 	pace := NewPacer(r.Speed)
-	progress := newProgress(r.Screen, r.Input)
-	defer func() { progress.end(&done, err) }()
+	interrupted := func(d *Replayed) { d.Interrupted = true }
 	for {
 		var b batch
 		select {
 		case <-ctx.Done():
-			done.Interrupted = true
-			return done, nil
+			crew.count(interrupted)
+			return nil
 		case b = <-batches:
 		}
 		switch {
 		case b.unfit != nil:
-			return done, r.Input.Explain(b.unfit)
+			return r.Input.Explain(b.unfit)
 		case b.bad != nil:
-			r.report(&done, b.bad)
+			crew.count(func(d *Replayed) {
+				d.Malformed++
+				r.report(d.Malformed, b.bad)
+			})
+			continue
 		case errors.Is(b.end, io.EOF):
-			return done, nil
+			return nil
 		case b.end != nil:
-			return done, fmt.Errorf("%w, after %d lines", r.Input.Explain(b.end), done.Lines+done.Malformed)
-		default:
-			if pace.Wait(ctx, b.invoice.Time) != nil {
-				done.Interrupted = true
-				return done, nil
-			}
-			r.place(ctx, &done, b.invoice)
-			progress.show(&done)
+			return &endError{r.Input.Explain(b.end)}
 		}
+		known := false
+		if r.Known != nil {
+			var err error
+			if known, err = r.Known(b.invoice); err != nil {
+				return err
+			}
+		}
+		switch {
+		case known:
+			crew.count(func(d *Replayed) { d.Known += len(b.invoice.Lines) })
+		case pace.Wait(ctx, b.invoice.Time) != nil || !crew.place(ctx, b.invoice):
+			crew.count(interrupted)
+			return nil
+		}
+		crew.count(progress.show)
 	}
 }
 
-// place runs the chain for one invoice. Once begun it is finished, Ctrl-C or
-// not: half an invoice would be a loss.
-func (r *Replay) place(ctx context.Context, done *Replayed, v *Invoice) {
-	ctx = context.WithoutCancel(ctx)
-	var err error
-	if v.Cancels() {
-		_, err = r.Shop.PlaceCancellation(ctx, v.Cancellation())
-	} else {
-		_, err = r.Shop.Place(ctx, v.Order())
-	}
-	if err != nil {
-		done.Refused++
-		fmt.Fprintf(r.Errors, "shop: invoice %s was refused: %v\n", printable(v.No, 40), err)
-	}
-	done.Lines += len(v.Lines)
-}
-
-func (r *Replay) report(done *Replayed, bad *RowError) {
-	done.Malformed++
+func (r *Replay) report(malformed int, bad *RowError) {
 	switch {
-	case done.Malformed <= maxReported:
+	case malformed <= maxReported:
 		fmt.Fprintf(r.Errors, "shop: %v; skipped\n", bad)
-	case done.Malformed == maxReported+1:
+	case malformed == maxReported+1:
 		fmt.Fprintf(r.Errors, "shop: more malformed rows from line %d on; from here they are only counted\n", bad.Line)
 	}
 }
@@ -130,8 +147,11 @@ func readInvoices(in io.Reader, out chan<- batch, stop <-chan struct{}) {
 				return
 			}
 		case err != nil:
-			if v := group.Flush(); v != nil && !send(batch{invoice: v}) {
-				return
+			// Of a file that breaks off, the last invoice may be a part of one.
+			if errors.Is(err, io.EOF) {
+				if v := group.Flush(); v != nil && !send(batch{invoice: v}) {
+					return
+				}
 			}
 			send(batch{end: err})
 			return
@@ -141,61 +161,4 @@ func readInvoices(in io.Reader, out chan<- batch, stop <-chan struct{}) {
 			}
 		}
 	}
-}
-
-// progress shows how far a replay has come: a bar on a terminal, otherwise a
-// line every second.
-type progress struct {
-	screen *Screen
-	input  *Input
-	start  time.Time
-	next   time.Time
-}
-
-func newProgress(screen *Screen, input *Input) *progress {
-	now := time.Now()
-	p := &progress{screen: screen, input: input, start: now, next: now}
-	if !screen.Terminal() {
-		p.next = now.Add(time.Second)
-	}
-	return p
-}
-
-func (p *progress) show(done *Replayed) {
-	now := time.Now()
-	if now.Before(p.next) {
-		return
-	}
-	if p.screen.Terminal() {
-		p.next = now.Add(100 * time.Millisecond)
-		p.screen.Bar(p.input.Done(), p.text(done, now))
-		return
-	}
-	p.next = now.Add(time.Second)
-	percent := ""
-	if part := p.input.Done(); part >= 0 {
-		percent = fmt.Sprintf("%.0f%%, ", min(part, 1)*100)
-	}
-	p.screen.Printf("%s%s", percent, p.text(done, now))
-}
-
-// end takes the bar away and leaves one last line behind, unless an error
-// takes its place.
-func (p *progress) end(done *Replayed, err error) {
-	p.screen.Bar(0, "")
-	if err == nil {
-		p.screen.Printf("read %s", p.text(done, time.Now()))
-	}
-}
-
-func (p *progress) text(done *Replayed, now time.Time) string {
-	took := now.Sub(p.start)
-	text := fmt.Sprintf("%s lines in %.1f s", group(fmt.Sprint(done.Lines)), took.Seconds())
-	if took > 0 {
-		text += fmt.Sprintf(" (%s lines/s)", group(fmt.Sprintf("%.0f", float64(done.Lines)/took.Seconds())))
-	}
-	if done.Malformed > 0 {
-		text += fmt.Sprintf(", %s malformed", group(fmt.Sprint(done.Malformed)))
-	}
-	return text
 }

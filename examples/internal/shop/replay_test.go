@@ -253,3 +253,11 @@ func TestRealFile(t *testing.T) {
 		t.Log(summary.String())
 	}
 }
+
+func TestOfAFileThatBreaksOffTheLastInvoiceIsNotPlaced(t *testing.T) {
+	whole := gzipped(t, header+strings.Repeat("1,a,A,2,2010-12-01 08:00:00,1.5,17850.0,France\n", 100))
+	s, done, _, _, err := replayed(t, t.Context(), file(t, "a.csv.gz", whole[:len(whole)-8]), MaxSpeed)
+	if err == nil || done.Lines != 0 || s.Orders() != 0 {
+		t.Errorf("%+v, %d orders, %v: all that could be read may be a part of an invoice", done, s.Orders(), err)
+	}
+}

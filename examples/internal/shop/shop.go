@@ -45,6 +45,7 @@ type Shop struct {
 	Handled *Latency // from the fan-out's Emit to the end of a department's work
 
 	door     door
+	numbers  string // before the number of every order; set before the first
 	payment  Payment
 	gateway  *gatewayClient // nil if payment is something else
 	notify   func(string)
@@ -120,18 +121,21 @@ func (s *Shop) Place(ctx context.Context, o Order) (Order, error) {
 		s.refused.Add(1)
 		return o, err
 	}
-	s.accepted[o.Source].Add(1)
-
 	// The order is a promise now. The fan-out comes after the chain and never
 	// from inside a step: a later step could still fail, and an async emission
 	// cannot be taken back. Nor does it matter anymore whether the customer
 	// still waits: a request that ends here must not lose the order for the
 	// departments, hence WithoutCancel.
-	ctx = context.WithoutCancel(ctx)
-	o.Accepted = time.Now()
-	s.Signals.Accepted.Emit(ctx, o)
-	s.meet(ctx, o.Customer, o.Country)
+	s.tell(context.WithoutCancel(ctx), &o)
 	return o, nil
+}
+
+// tell lets the departments know of an order.
+func (s *Shop) tell(ctx context.Context, o *Order) {
+	s.accepted[o.Source].Add(1)
+	o.Accepted = time.Now()
+	s.Signals.Accepted.Emit(ctx, *o)
+	s.meet(ctx, o.Customer, o.Country)
 }
 
 // Cancel takes back an order that this shop has accepted.
@@ -155,11 +159,16 @@ func (s *Shop) PlaceCancellation(ctx context.Context, c Cancellation) (Cancellat
 	if err != nil {
 		return c, err
 	}
+	s.tellCancelled(ctx, &c)
+	return c, nil
+}
+
+// tellCancelled lets them know of a cancellation.
+func (s *Shop) tellCancelled(ctx context.Context, c *Cancellation) {
 	s.undone.Add(1)
 	c.Accepted = time.Now()
-	s.Signals.Cancelled.Emit(ctx, c)
+	s.Signals.Cancelled.Emit(ctx, *c)
 	s.meet(ctx, c.Customer, c.Country)
-	return c, nil
 }
 
 // meet announces customers that were never seen before.
