@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -91,12 +93,26 @@ func (b *broker) explain(doing string, err error) error {
 }
 
 // connect connects to a server that may go away and come back.
-func connect(url string) (*nats.Conn, error) {
-	nc, err := nats.Connect(url, nats.Name("shop-cluster"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond), nats.Timeout(5*time.Second))
+func connect(urls string) (*nats.Conn, error) {
+	nc, err := nats.Connect(urls, nats.Name("shop-cluster"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond), nats.Timeout(5*time.Second))
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect to the NATS server of -nats: %w", err)
+		return nil, fmt.Errorf("cannot connect to %s: %w", redacted(urls), err)
 	}
 	return nc, nil
+}
+
+// redacted is a URL, or several with commas between them, without passwords.
+func redacted(urls string) string {
+	parts := strings.Split(urls, ",")
+	for i, part := range parts {
+		u, err := url.Parse(strings.TrimSpace(part))
+		if err != nil {
+			parts[i] = "a URL that makes no sense"
+			continue
+		}
+		parts[i] = u.Redacted()
+	}
+	return strings.Join(parts, ",")
 }
 
 // durability is what an acknowledgement is worth, as Relay wants it said.

@@ -26,40 +26,49 @@ func (s *Summary) check(ctx context.Context, h *home) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	store := eventstore.New(db)
 	defer func() { err = errors.Join(err, store.Close(ctx)) }()
-	all, part := newTally(), newTally()
+	all, departments := newTally(), []*audit{{desk: shipping}, {desk: analytics}}
+	for _, d := range departments {
+		if err := d.open(ctx, h); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, d.db.Close()) }()
+	}
 	for e, err := range store.Read(ctx, eventstore.All()) {
 		if err != nil {
 			return err
 		}
-		if err := all.event(e); err != nil {
-			return err
+		var o Order
+		if err := json.Unmarshal(e.Data, &o); err != nil {
+			return fmt.Errorf("event %d is no order: %w", e.Position, err)
+		}
+		all.add(&o)
+		for _, d := range departments {
+			if e.Version <= d.versions[e.Stream] {
+				d.done.add(&o)
+			}
 		}
 	}
 	s.Orders = all.sum()
-	for o, err := range h.settings.Load.All() {
-		if err != nil {
-			return err
-		}
-		if part.totals.Orders == s.Orders.Orders {
-			break
-		}
-		part.add(&o)
+	want, err := s.begun(h.settings.Load)
+	if err != nil {
+		return err
 	}
-	wrong := compare("orders", s.Orders, part.sum())
-	for _, d := range []struct {
-		desk
-		into *Totals
-	}{{shipping, &s.Shipping}, {analytics, &s.Analytics}} {
-		got, want, repeats, err := d.look(ctx, h, store)
+	wrong := compare("orders", s.Orders, want)
+	for _, d := range departments {
+		want := d.done.sum()
+		got, repeats, err := d.look(ctx, want)
 		if err != nil {
 			return err
 		}
-		*d.into, s.Repeats[d.name] = got, repeats
 		wrong = append(wrong, compare(d.name, got, want)...)
-	}
-	if !s.Interrupted && len(wrong) == 0 {
-		for name, got := range map[string]Totals{"orders": s.Orders, "shipping": s.Shipping, "analytics": s.Analytics} {
-			wrong = append(wrong, compare(name, got, s.Want)...)
+		if !s.Interrupted {
+			wrong = append(wrong, compare(d.name, got, s.Want)...)
+		}
+		s.Repeats[d.name] = repeats
+		if d.name == shipping.name {
+			s.Shipping = got
+		} else {
+			s.Analytics = got
 		}
 	}
 	if len(wrong) > 0 {
@@ -68,68 +77,73 @@ func (s *Summary) check(ctx context.Context, h *home) (err error) {
 	return nil
 }
 
-// look returns what a department has, and what it should have: of each customer
-// the events up to the version that it has come to.
-func (k *desk) look(ctx context.Context, h *home, store *eventstore.Store) (got, want Totals, repeats int, err error) {
-	db, err := sqlite.Open(storeOf(h.dir, k.name), sqlite.Logger(quiet(io.Discard)))
-	if err != nil {
-		return got, want, 0, err
+// begun is what as many orders of the load come to as are in the store.
+func (s *Summary) begun(load Load) (Totals, error) {
+	if !s.Interrupted {
+		return s.Want, nil
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := k.prepare(ctx, db); err != nil { // it may never have come so far
-		return got, want, 0, err
-	}
-	versions := map[string]uint64{}
-	err = db.Update(ctx, func(tx *sqlite.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT stream, version FROM customers`)
+	part := newTally()
+	for o, err := range load.All() {
 		if err != nil {
+			return Totals{}, err
+		}
+		if part.totals.Orders == s.Orders.Orders {
+			break
+		}
+		part.add(&o)
+	}
+	return part.sum(), nil
+}
+
+// audit is a look at the store of a department.
+type audit struct {
+	desk
+	db       *sqlite.DB
+	versions map[string]uint64 // how far it is with each customer
+	done     *tally            // the events up to there
+}
+
+func (a *audit) open(ctx context.Context, h *home) (err error) {
+	a.versions, a.done = map[string]uint64{}, newTally()
+	if a.db, err = sqlite.Open(storeOf(h.dir, a.name), sqlite.Logger(quiet(io.Discard))); err != nil {
+		return err
+	}
+	if err = a.prepare(ctx, a.db); err == nil { // it may never have come so far
+		err = a.db.Update(ctx, func(tx *sqlite.Tx) error { return a.read(ctx, tx) })
+	}
+	if err != nil {
+		return errors.Join(err, a.db.Close())
+	}
+	return nil
+}
+
+func (a *audit) read(ctx context.Context, tx *sqlite.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT stream, version FROM customers`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var stream string
+		var version uint64
+		if err := rows.Scan(&stream, &version); err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var stream string
-			var version uint64
-			if err := rows.Scan(&stream, &version); err != nil {
-				return err
-			}
-			versions[stream] = version
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return got, want, 0, err
+		a.versions[stream] = version
 	}
-	done := newTally()
-	for e, err := range store.Read(ctx, eventstore.All()) {
-		if err != nil {
-			return got, want, 0, err
-		}
-		if e.Version > versions[e.Stream] {
-			continue
-		}
-		if err := done.event(e); err != nil {
-			return got, want, 0, err
-		}
-	}
-	want = done.sum()
-	err = db.Update(ctx, func(tx *sqlite.Tx) (err error) {
+	return rows.Err()
+}
+
+// look returns what the department has. It should have want.
+func (a *audit) look(ctx context.Context, want Totals) (got Totals, repeats int, err error) {
+	err = a.db.Update(ctx, func(tx *sqlite.Tx) (err error) {
 		if _, repeats, err = handled(ctx, tx); err != nil {
 			return err
 		}
-		got, err = k.totals(ctx, tx, want)
+		got, err = a.totals(ctx, tx, want)
 		return err
 	})
-	return got, want, repeats, err
-}
-
-// event adds what an event says.
-func (t *tally) event(e eventstore.Recorded) error {
-	var o Order
-	if err := json.Unmarshal(e.Data, &o); err != nil {
-		return fmt.Errorf("event %d is no order: %w", e.Position, err)
-	}
-	t.add(&o)
-	return nil
+	return got, repeats, err
 }
 
 // compare names what is different.

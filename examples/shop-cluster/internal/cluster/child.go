@@ -42,6 +42,7 @@ type report struct {
 	Total   string
 	Trouble string // what is in the way now, or ""
 	Failed  string // why the process ends
+	Waiting string // for what, before it has begun; the rest means nothing then
 }
 
 // stopWord is what the parent writes on the standard input of a child that is to
@@ -73,11 +74,15 @@ func Child() (code int, child bool) {
 	if err == nil {
 		err = j.run(ctx, out)
 	}
-	if err != nil && ctx.Err() == nil {
-		out.say(report{Failed: err.Error()})
-		return 1, true
+	switch {
+	case err == nil, errors.Is(err, context.Canceled): // it was told to end
+		return 0, true
+	case ctx.Err() != nil:
+		fmt.Fprintf(os.Stderr, "not all could be finished, and is left to the next start: %v\n", err)
+		return 0, true
 	}
-	return 0, true
+	out.say(report{Failed: err.Error()})
+	return 1, true
 }
 
 // obey ends the process in good order when the parent says so, and at once when
@@ -112,12 +117,12 @@ type process interface {
 
 func (j *job) run(ctx context.Context, out *reporter) (err error) {
 	slog.SetDefault(quiet(os.Stderr))
-	db, err := persist(ctx, func() (*sqlite.DB, error) { return sqlite.Open(storeOf(j.Dir, j.Role)) })
+	db, err := persist(ctx, out, func() (*sqlite.DB, error) { return sqlite.Open(storeOf(j.Dir, j.Role)) })
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	nc, err := persist(ctx, func() (*nats.Conn, error) { return connect(j.URL) })
+	nc, err := persist(ctx, out, func() (*nats.Conn, error) { return connect(j.URL) })
 	if err != nil {
 		return err
 	}
@@ -126,7 +131,7 @@ func (j *job) run(ctx context.Context, out *reporter) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := persist(ctx, func() (process, error) { return j.begin(ctx, db, js) })
+	p, err := persist(ctx, out, func() (process, error) { return j.begin(ctx, db, js) })
 	if err != nil {
 		return err
 	}
@@ -183,12 +188,13 @@ func storeOf(dir, role string) string { return filepath.Join(dir, role+".db") }
 
 // persist tries again what fails because somebody else is not there yet, or
 // still there.
-func persist[T any](ctx context.Context, try func() (T, error)) (T, error) {
+func persist[T any](ctx context.Context, out *reporter, try func() (T, error)) (T, error) {
 	for began, wait := time.Now(), 50*time.Millisecond; ; wait = min(2*wait, time.Second) {
 		v, err := try()
 		if err == nil || !passes(err) || time.Since(began) > beginWithin {
 			return v, err
 		}
+		out.say(report{Waiting: err.Error()})
 		select {
 		case <-ctx.Done():
 			return v, ctx.Err()

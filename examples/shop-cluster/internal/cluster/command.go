@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -44,7 +45,9 @@ const (
 // defaultLoad is the real file, if it is there.
 func defaultLoad() Load {
 	if info, err := os.Stat(retail); err == nil && info.Mode().IsRegular() {
-		return Load{File: retail}
+		if file, err := filepath.Abs(retail); err == nil {
+			return Load{File: file}
+		}
 	}
 	return Load{Orders: invented}
 }
@@ -126,7 +129,11 @@ func parse(args []string) (Config, error) {
 		return c, fmt.Errorf("-kills %d: want 1 or more", *kills)
 	}
 	if given["replay"] {
-		c.Load = &Load{File: *file}
+		path, err := filepath.Abs(*file) // a restart may be from elsewhere
+		if err != nil {
+			return c, err
+		}
+		c.Load = &Load{File: path}
 	} else if given["orders"] {
 		c.Load = &Load{Orders: *orders}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"example.com/signals"
+	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
 	"example.com/signals/natsignals"
 )
@@ -96,7 +97,7 @@ func (d *department) handle(ctx context.Context, o Order) error {
 	if !ok {
 		return fmt.Errorf("order %s came from no relay", o.No)
 	}
-	return d.db.Update(ctx, func(tx *sqlite.Tx) error {
+	err := d.db.Update(ctx, func(tx *sqlite.Tx) error {
 		var done uint64
 		err := tx.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM customers WHERE stream = $1`, e.Stream).Scan(&done)
 		if err != nil {
@@ -119,6 +120,10 @@ func (d *department) handle(ctx context.Context, o Order) error {
 		_, err = tx.ExecContext(ctx, `UPDATE inbox SET handled = handled + 1`)
 		return err
 	})
+	if errors.Is(err, eventstore.ErrBroken) { // until it is opened again
+		return d.stop(err)
+	}
+	return err // and the message comes again
 }
 
 // endregion
@@ -154,8 +159,5 @@ func handled(ctx context.Context, tx *sqlite.Tx) (n, repeats int, err error) {
 
 // close finishes what is in hand.
 func (d *department) close(ctx context.Context) error {
-	if err := d.consumer.Close(ctx); err != nil {
-		return err
-	}
-	return d.placed.Close(ctx)
+	return errors.Join(d.consumer.Close(ctx), d.placed.Close(ctx))
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -124,8 +125,5 @@ func (o *orders) report(ctx context.Context) (report, error) {
 func (o *orders) close(ctx context.Context) error {
 	o.end()
 	<-o.taken
-	if err := o.relay.Stop(ctx); err != nil {
-		return err
-	}
-	return o.store.Close(ctx)
+	return errors.Join(o.relay.Stop(ctx), o.store.Close(ctx))
 }

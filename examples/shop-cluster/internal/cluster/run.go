@@ -17,6 +17,8 @@ type Config struct {
 	Replicas int    // of the stream in a cluster
 	Kills    int    // so often each process is killed
 	Screen   *Screen
+
+	heard func(role string, r report) // for tests: called by the loop; or nil
 }
 
 // Summary is what came of it.
@@ -75,6 +77,7 @@ func Run(ctx context.Context, config Config) (s Summary, err error) {
 	for _, w := range c.workers {
 		s.Kills[w.job.Role] = w.kills
 	}
+	c.Screen.Printf("Holding the stores against the load.")
 	return s, s.check(context.WithoutCancel(ctx), c.home)
 }
 
@@ -151,7 +154,7 @@ func (c *cluster) loop(ctx context.Context) (err error) {
 	}
 	tick := time.NewTicker(drawEvery)
 	defer tick.Stop()
-	defer c.Screen.Table(nil, "")
+	defer c.Screen.Table(nil, "") // what it shows last stays
 	for !c.done() {
 		select {
 		case <-ctx.Done():
@@ -193,8 +196,13 @@ func (c *cluster) done() bool {
 func (c *cluster) hear(m message) error {
 	w := m.w
 	switch {
+	case m.report != nil && m.report.Waiting != "":
+		w.last.Trouble = m.report.Waiting
 	case m.report != nil:
 		w.last = *m.report
+		if c.heard != nil {
+			c.heard(w.job.Role, w.last)
+		}
 		if w.state == "starting" {
 			w.state = "running"
 		}

@@ -14,7 +14,7 @@ func (c *cluster) draw() { c.Screen.Table(c.table(), c.line()) }
 func (c *cluster) table() []string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\n%s\n", c.progress())
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(&text, 7, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "process\tpid\tstate\torders\tbehind\ttwice\tkilled\t")
 	for _, w := range c.workers {
 		pid := "-"
