@@ -70,9 +70,9 @@ func TestHelpSaysEveryFlag(t *testing.T) {
 func TestShopThatIsBegunIsNotMistakenForAnother(t *testing.T) {
 	dir := halfDone(t)
 	for args, want := range map[string]string{
-		"-orders 501":         "was begun with 500 invented orders",
+		"-orders 201":         "was begun with 200 invented orders",
 		"-nats nats://a":      "was begun with the embedded server",
-		"-replay /some/where": "was begun with 500 invented orders",
+		"-replay /some/where": "was begun with 200 invented orders",
 	} {
 		var out, errs bytes.Buffer
 		code := Command(t.Context(), append(strings.Fields(args), "-data", dir), &out, &errs, func() int { return 0 })
@@ -118,13 +118,13 @@ func TestTheThreeEndWithTheProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, heard := until(t, "shipping", 3000)
+	ctx, heard := until(t, "shipping", 1500)
 	s, err := Run(ctx, Config{Data: dir, Screen: quietly(t), heard: heard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Shipping.Orders != 3000 {
-		t.Errorf("shipping has %d orders, want 3000", s.Shipping.Orders)
+	if s.Shipping.Orders < 1500 {
+		t.Errorf("shipping has %d orders, want 1500 at least", s.Shipping.Orders)
 	}
 }
 

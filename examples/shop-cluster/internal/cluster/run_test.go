@@ -124,7 +124,7 @@ func TestInterruptedShopGoesOnWhereItWas(t *testing.T) {
 func halfDone(t *testing.T) (dir string) {
 	dir = t.TempDir()
 	ctx, heard := until(t, "analytics", 50)
-	if _, err := Run(ctx, Config{Data: dir, Load: &Load{Orders: 500}, Screen: quietly(t), heard: heard}); err != nil {
+	if _, err := Run(ctx, Config{Data: dir, Load: &Load{Orders: 200}, Screen: quietly(t), heard: heard}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
