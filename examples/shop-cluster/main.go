@@ -24,7 +24,11 @@ func main() {
 	}
 	// The first Ctrl-C ends the run in good order. After it the signal is no
 	// longer caught: a second one ends the program at once, and the three with it.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		ends = append(ends, syscall.SIGHUP) // the terminal is gone
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, stop)
 	os.Exit(cluster.Command(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
 }

@@ -95,7 +95,7 @@ func earned(ctx context.Context, tx *sqlite.Tx) (sum shop.Money, err error) {
 
 func revenue(ctx context.Context, tx *sqlite.Tx) (string, error) {
 	sum, err := earned(ctx, tx)
-	return "revenue " + shop.FormatMoney(sum, 2), err
+	return "revenue " + shop.FormatMoney(sum.Round(2), 2), err
 }
 
 func analyzed(ctx context.Context, tx *sqlite.Tx, want Totals) (Totals, error) {

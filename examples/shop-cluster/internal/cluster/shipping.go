@@ -27,7 +27,7 @@ var shipping = desk{
 	total: func(ctx context.Context, tx *sqlite.Tx) (string, error) {
 		var pieces int64
 		err := tx.QueryRowContext(ctx, `SELECT -pieces FROM shelf`).Scan(&pieces)
-		return group(pieces) + " pieces sent", err
+		return group(pieces) + " pieces", err
 	},
 	totals: func(ctx context.Context, tx *sqlite.Tx, want Totals) (Totals, error) {
 		got := want // all but what follows is nothing of shipping's
