@@ -22,13 +22,14 @@ func main() {
 	if code, child := cluster.Child(); child {
 		os.Exit(code)
 	}
+	ctx := context.Background()
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		// The terminal is gone, which several may say, one after the other.
+		ctx, _ = signal.NotifyContext(ctx, syscall.SIGHUP)
+	}
 	// The first Ctrl-C ends the run in good order. After it the signal is no
 	// longer caught: a second one ends the program at once, and the three with it.
-	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
-		ends = append(ends, syscall.SIGHUP) // the terminal is gone
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(cluster.Command(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
 }
