@@ -128,7 +128,7 @@ func durability(cluster bool, replicas int) natsignals.Option {
 
 // remove deletes the stream of a shop that is not kept, and its consumers.
 func (b *broker) remove(s *settings) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := b.js.DeleteStream(ctx, s.stream()); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("the stream %s is left behind: %w", s.stream(), err)

@@ -112,11 +112,26 @@ func (c *servers) js() jetstream.JetStream {
 	}
 }
 
-// nothingLeft says that no stream of a shop is left.
+// nothingLeft waits until no server knows a stream of a shop: one that was away
+// hears of the end of one later.
 func nothingLeft(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
-	for name := range js.StreamNames(t.Context()).Name() {
-		t.Errorf("the stream %s is left behind", name)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); ; {
+		var left []string
+		names := js.StreamNames(t.Context())
+		for name := range names.Name() {
+			left = append(left, name)
+		}
+		if len(left) == 0 && names.Err() == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("left behind: %q, %v", left, names.Err())
+			return
+		}
+		<-tick.C
 	}
 }
 
