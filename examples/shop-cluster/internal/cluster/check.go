@@ -60,10 +60,10 @@ func (s *Summary) check(ctx context.Context, h *home) (err error) {
 		if err != nil {
 			return err
 		}
-		wrong = append(wrong, compare(d.name, got, want)...)
 		if !s.Interrupted {
-			wrong = append(wrong, compare(d.name, got, s.Want)...)
+			want = s.Want
 		}
+		wrong = append(wrong, compare(d.name, got, want)...)
 		s.Repeats[d.name] = repeats
 		if d.name == shipping.name {
 			s.Shipping = got

@@ -9,9 +9,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-// raced says that this is the race detector's build.
-var raced bool
-
 // commandEnv has the arguments of the program that the process of the test is to
 // be, separated by newlines.
 const commandEnv = "SHOP_CLUSTER_TEST_ARGUMENTS"

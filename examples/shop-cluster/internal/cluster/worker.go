@@ -22,7 +22,7 @@ type worker struct {
 	job   job
 	state string
 	cmd   *exec.Cmd // or nil
-	stdin io.Closer
+	stdin io.WriteCloser
 	last  report
 	kills int   // of ours and of others
 	due   []int // at so many orders it is to be killed, in rising order
@@ -87,8 +87,8 @@ func (w *worker) start(messages chan<- message, log io.Writer) error {
 func (w *worker) stop() {
 	if w.cmd != nil {
 		w.state = "stopping"
-		// Whoever is killed at this moment needs no word.
-		_, _ = io.WriteString(w.stdin.(io.Writer), stopWord+"\n")
+		// One that is killed at this moment needs no word.
+		_, _ = io.WriteString(w.stdin, stopWord+"\n")
 	}
 }
 

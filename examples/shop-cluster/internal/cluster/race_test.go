@@ -1,5 +1,0 @@
-//go:build race
-
-package cluster
-
-func init() { raced = true }
