@@ -218,7 +218,7 @@ func TestAReadModelThatIsWrongIsFound(t *testing.T) {
 // The disk is taken away in the middle: the replay ends with one error, and the
 // next one goes on.
 func TestAStoreThatFailsEndsTheReplay(t *testing.T) {
-	text, want := books(500)
+	text, want := books(150)
 	path, dir := file(t, "a.csv", text), t.TempDir()
 	o, err := parse([]string{"-data", dir, "-replay", path, "-at-once", "1"})
 	if err != nil {

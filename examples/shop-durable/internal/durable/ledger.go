@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,12 @@ type Ledger struct {
 
 // Record implements shop.Ledger.
 func (l *Ledger) Record(ctx context.Context, o shop.Order) error {
-	d := eventstore.Draft{Stream: "order-" + o.ID, ID: "order-" + o.ID, Value: accepted(&o)}
+	d := eventstore.Draft{Stream: "order-" + o.ID, Value: accepted(&o)}
 	if o.Source == shop.FromFile {
 		return l.append(ctx, fromFile(d, o.ID, o.Span))
 	}
+	// No ID of its own: the store would take the same order once more for a retry
+	// that has succeeded, and the shop would count it twice.
 	return l.append(ctx, d, eventstore.ExpectVersion(d.Stream, 0))
 }
 
@@ -49,7 +52,7 @@ func (l *Ledger) append(ctx context.Context, d eventstore.Draft, conds ...events
 	end := l.meter.begin()
 	_, err = l.store.Append(ctx, []eventstore.Event{event}, conds...)
 	end()
-	return l.told(d.ID, err)
+	return l.told(cmp.Or(d.ID, d.Stream), err)
 }
 
 // endregion
