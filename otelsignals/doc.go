@@ -44,7 +44,9 @@
 // Names are those of the messaging conventions, version 1.43.0; those
 // conventions are not stable. All of them stand in semconv.go, with those of
 // ours. messaging.system is "signals". error.type is one of panic, goexit,
-// overflow, closed, canceled, timeout, or the type of the error.
+// overflow, closed, canceled, timeout, or the type of the error. The version of
+// the instrumentation scope is that of this module in the program, and absent
+// where it was built from a checkout.
 //
 // # Other processes
 //

@@ -74,12 +74,12 @@ func New(opts ...Option) signals.Observer {
 		EmitBegin: w.emitBegin, EmitEnd: w.emitEnd, ListenerBegin: w.listenerBegin, ListenerEnd: w.listenerEnd,
 	}
 	if !c.noTraces {
-		w.tracer = c.tracers.Tracer(scope, trace.WithSchemaURL(schemaURL))
+		w.tracer = c.tracers.Tracer(scope, trace.WithInstrumentationVersion(version()), trace.WithSchemaURL(schemaURL))
 	} else {
 		observer.ListenerBegin = nil
 	}
 	if !c.noMetrics {
-		w.measure(c.meters.Meter(scope, metric.WithSchemaURL(schemaURL)))
+		w.measure(c.meters.Meter(scope, metric.WithInstrumentationVersion(version()), metric.WithSchemaURL(schemaURL)))
 		observer.Drop = w.drop
 	}
 	return observer
