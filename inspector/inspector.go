@@ -21,6 +21,7 @@ type Inspector struct {
 	calls    callWatch
 	recents  recents
 	feeds    feeds
+	bridges  bridges
 	answers  atomic.Int64 // under way
 	now      func() time.Time
 	release  []func() // what Close calls

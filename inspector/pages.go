@@ -55,7 +55,7 @@ func viewName(path string) string {
 	switch path {
 	case "", "index.html":
 		return "signals"
-	case "signals", "signal", "graph", "failures", "diagnosis", "stacks":
+	case "signals", "signal", "graph", "failures", "diagnosis", "stacks", "bridges":
 		return path
 	}
 	return ""

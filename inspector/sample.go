@@ -22,6 +22,7 @@ type state struct {
 	findings []Finding
 	calls    []stuckCalls // of sync listeners, as the last look at the goroutines found them
 	callsAt  time.Time    // when that was
+	bridges  []*bridgeTrack
 }
 
 // signalTrack follows one signal over the samples.
@@ -49,7 +50,9 @@ func (i *Inspector) look(now bool) {
 	}
 	i.asked = at
 	i.sites.listen()
+	last := i.state.at
 	i.state.take(at, i.bus.Stats())
+	i.state.takeBridges(at, last, i.bridges.tracked())
 	i.judgeLocked()
 	close(i.changed)
 	i.changed = make(chan struct{})

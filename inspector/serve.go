@@ -72,6 +72,9 @@ func (i *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.serveDiagnosis(w, r, params, key)
 	case "failures.json":
 		i.shareJSON(w, r, key, func() any { return i.failures.list(q, access >= ViewPayloads) })
+	case "bridges.json":
+		i.see()
+		i.shareJSON(w, r, key, func() any { return i.bridgeList(q.history) })
 	case "payloads.json":
 		i.servePayloads(w, r, key)
 	case "stacks.json":

@@ -56,6 +56,7 @@ type pageData struct {
 	Stacks    *Stacks
 	NotFound  bool
 	Listening int
+	Bridges   []bridgeView
 }
 
 type tab struct {
@@ -133,7 +134,10 @@ func (v view) data() *pageData {
 	d.Time, d.Interval, d.Totals = s.at, s.interval, s.totals
 	d.Findings = slices.Clone(s.findings)
 	d.tabs(total)
+	d.bridgesTab(s)
 	switch v.name {
+	case "bridges":
+		d.bridgesView(s)
 	case "signals":
 		d.Tiles = tiles(s)
 		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return f.Severity == SeverityInfo })
