@@ -65,6 +65,7 @@
 //	events           server-sent events: each second one named "snapshot", whose data is a Snapshot
 //	diagnosis.json   a [Diagnosis]; stacks=1 adds the stacks of stuck listeners
 //	graph.json       a [Graph]; also graph.svg, graph.dot and graph.mmd (Mermaid)
+//	bridges.json     a [BridgeList]
 //	failures.json    a [FailureLog]: the last ones, newest first, and all in groups
 //	payloads.json    a [Tail]: the last payloads of one signal (signal=NAME)
 //	stacks.json      [Stacks]: the goroutines that run a listener (signal=NAME, listener=ID)
