@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,93 +184,6 @@ func timed(ctx context.Context, b *testing.B) context.Context {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	b.Cleanup(cancel)
 	return ctx
-}
-
-// fill puts b.N messages into the stream, not timed.
-func (w *natsWorld) fill(b *testing.B, n int) {
-	b.Helper()
-	for i := range n {
-		if _, err := w.js.PublishMsgAsync(natsMessage(i)); err != nil {
-			b.Fatal(err)
-		}
-		if i%256 == 255 {
-			<-w.js.PublishAsyncComplete()
-		}
-	}
-	<-w.js.PublishAsyncComplete()
-}
-
-// BenchmarkNATSConsume: each message handled and its acknowledgement confirmed, 64 in
-// flight in each of so many consumers that share a durable.
-func BenchmarkNATSConsume(b *testing.B) {
-	for _, consumers := range []int{1, 4, 16} {
-		b.Run(fmt.Sprintf("%d/by_hand", consumers), func(b *testing.B) {
-			w := newNATS(b, jetstream.MemoryStorage)
-			w.fill(b, b.N)
-			cons, err := w.js.CreateConsumer(w.ctx, "ORDERS", jetstream.ConsumerConfig{Durable: "all", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 10_000})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ResetTimer()
-			var handled atomic.Int64
-			var all sync.WaitGroup
-			for range consumers {
-				all.Go(func() {
-					for handled.Load() < int64(b.N) {
-						batch, err := cons.Fetch(64, jetstream.FetchMaxWait(20*time.Millisecond))
-						if err != nil {
-							b.Error(err)
-							return
-						}
-						var some sync.WaitGroup
-						for m := range batch.Messages() {
-							some.Go(func() {
-								var o order
-								if err := json.Unmarshal(m.Data(), &o); err != nil {
-									b.Error(err)
-								}
-								if err := m.DoubleAck(w.ctx); err != nil {
-									b.Error(err)
-								}
-								handled.Add(1)
-							})
-						}
-						some.Wait()
-					}
-				})
-			}
-			all.Wait()
-			perSecond(b)
-		})
-		b.Run(fmt.Sprintf("%d/bridge", consumers), func(b *testing.B) {
-			w := newNATS(b, jetstream.MemoryStorage)
-			w.fill(b, b.N)
-			b.ResetTimer()
-			done := make(chan struct{})
-			var handled atomic.Int64
-			var all []*natsignals.Consumer
-			for range consumers {
-				s := signals.New[order]()
-				s.AddListener(func(context.Context, order) {
-					if handled.Add(1) == int64(b.N) {
-						close(done)
-					}
-				})
-				c, err := natsignals.Consume(w.ctx, w.js, "ORDERS", "all", s)
-				if err != nil {
-					b.Fatal(err)
-				}
-				all = append(all, c)
-			}
-			<-done
-			for _, c := range all { // until the last is acknowledged
-				if err := c.Close(w.ctx); err != nil {
-					b.Fatal(err)
-				}
-			}
-			perSecond(b)
-		})
-	}
 }
 
 // BenchmarkNATSRoundTrip: from an emission until a listener behind the server

@@ -95,6 +95,9 @@ func (s *state) diagnose(j judgement) []Finding {
 	for _, t := range s.stores {
 		found = append(found, t.diagnose(j.now)...)
 	}
+	for _, t := range s.bridges {
+		found = append(found, t.diagnose(j.now)...)
+	}
 	for _, c := range s.calls {
 		if f := c.diagnose(s); len(c.refs) > 1 && len(f.Candidates) > 0 {
 			found = append(found, f)

@@ -71,6 +71,7 @@
 //	diagnosis.json   a [Diagnosis]; stacks=1 adds the stacks of stuck listeners
 //	graph.json       a [Graph]; also graph.svg, graph.dot and graph.mmd (Mermaid)
 //	stores.json      a [StoreList]: the event stores of the option [Stores], with the first dead letters
+//	bridges.json     a [BridgeList]
 //	failures.json    a [FailureLog]: the last ones, newest first, and all in groups
 //	payloads.json    a [Tail]: the last payloads of one signal (signal=NAME)
 //	stacks.json      [Stacks]: the goroutines that run a listener (signal=NAME, listener=ID)

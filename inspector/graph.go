@@ -30,6 +30,9 @@ func (i *Inspector) graph(q query) Graph {
 	for _, t := range picked {
 		b.callSites(t, sites[t.Name])
 	}
+	for k, t := range i.state.bridges {
+		b.bridge(t, k)
+	}
 	slices.SortStableFunc(b.g.Nodes, func(a, c Node) int { return cmp.Compare(nodeOrder[a.Type], nodeOrder[c.Type]) })
 	return b.g
 }
@@ -39,7 +42,7 @@ func (s Status) trouble() int { return min(s.rank(), StatusOK.rank()) }
 
 func (s *Signal) trouble() int { return s.Status.trouble() }
 
-var nodeOrder = map[string]int{NodeCallSite: 0, NodeSignal: 1, NodeListener: 2, NodeMore: 2}
+var nodeOrder = map[string]int{NodeCallSite: 0, NodeSignal: 1, NodeListener: 2, NodeMore: 2, NodeBridge: 3}
 
 type graphBuilder struct {
 	g         Graph

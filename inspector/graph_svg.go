@@ -105,6 +105,8 @@ func drawBox(b *strings.Builder, g Graph, p *place) {
 		stroke, width = "#3b5bdb", 1.5
 	case NodeCallSite:
 		fill, round = "#f9fafb", 3
+	case NodeBridge:
+		stroke, fill, round = "#0b7285", "#e6fcf5", 24
 	}
 	fmt.Fprintf(b, `<g class="node %s %s" transform="translate(%.1f,%.1f)">`+"\n", n.Type, class, x, y)
 	fmt.Fprintf(b, `<rect class="shape" x="0.5" y="0.5" width="%.1f" height="%.1f" rx="%d" fill="%s" stroke="%s" stroke-width="%.1f"/>`+"\n",

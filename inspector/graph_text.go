@@ -16,7 +16,7 @@ func (g Graph) dot() string {
 	ids := make(map[string]int)
 	for i, n := range g.Nodes {
 		ids[n.ID] = i
-		shape := map[string]string{NodeCallSite: "note", NodeSignal: "ellipse", NodeListener: "box", NodeMore: "plain"}[n.Type]
+		shape := map[string]string{NodeCallSite: "note", NodeSignal: "ellipse", NodeListener: "box", NodeMore: "plain", NodeBridge: "cds"}[n.Type]
 		extra := ""
 		switch n.Status {
 		case StatusStuck:
@@ -60,6 +60,8 @@ func (g Graph) mermaid() string {
 			begin, end = "[/", "\\]"
 		case n.Type == NodeCallSite:
 			begin, end = ">", "]"
+		case n.Type == NodeBridge:
+			begin, end = "[[", "]]"
 		}
 		fmt.Fprintf(&b, "  n%d%s%s%s\n", i, begin, quote(strings.Join(n.lines(), "\n")), end)
 		if c := class(n.Status); c != "" {

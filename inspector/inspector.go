@@ -23,8 +23,9 @@ type Inspector struct {
 	recents  recents
 	feeds    feeds
 	stores   []*storeWatch // see Stores; does not change
-	answers  atomic.Int64  // under way
-	locals   atomic.Bool   // somebody was let in by LocalOnly
+	bridges  bridges
+	answers  atomic.Int64 // under way
+	locals   atomic.Bool  // somebody was let in by LocalOnly
 	now      func() time.Time
 	release  []func() // what Close calls
 	closing  sync.Once

@@ -110,7 +110,7 @@ func (d *drawing) boxes(g Graph) {
 			continue
 		}
 		p := &place{node: i, height: headHeight, width: headWidth(n)}
-		if sites && n.Type != NodeCallSite {
+		if sites && n.Type != NodeCallSite && n.Type != NodeBridge {
 			p.least = 1
 		}
 		p.column = p.least

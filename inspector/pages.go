@@ -55,7 +55,7 @@ func viewName(path string) string {
 	switch path {
 	case "", "index.html":
 		return "signals"
-	case "signals", "signal", "graph", "failures", "diagnosis", "stacks", "stores":
+	case "signals", "signal", "graph", "failures", "diagnosis", "stacks", "stores", "bridges":
 		return path
 	}
 	return ""

@@ -23,6 +23,7 @@ type state struct {
 	calls    []stuckCalls // of sync listeners, as the last look at the goroutines found them
 	callsAt  time.Time    // when that was
 	stores   []*storeTrack
+	bridges  []*bridgeTrack
 }
 
 // signalTrack follows one signal over the samples.
@@ -55,6 +56,7 @@ func (i *Inspector) look(now bool) {
 	before := i.state.at
 	i.state.take(at, i.bus.Stats())
 	i.state.takeStores(at, before, i.stores)
+	i.state.takeBridges(at, before, i.bridges.tracked())
 	i.judgeLocked()
 	close(i.changed)
 	i.changed = make(chan struct{})

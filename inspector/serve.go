@@ -75,6 +75,9 @@ func (i *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "stores.json":
 		i.see()
 		i.shareJSON(w, r, key, func() any { return i.storeList(q.history) })
+	case "bridges.json":
+		i.see()
+		i.shareJSON(w, r, key, func() any { return i.bridgeList(q.history) })
 	case "payloads.json":
 		i.servePayloads(w, r, key)
 	case "stacks.json":

@@ -57,6 +57,7 @@ type pageData struct {
 	NotFound  bool
 	Listening int
 	Stores    []storeView
+	Bridges   []bridgeView
 }
 
 type tab struct {
@@ -137,9 +138,12 @@ func (v view) data() *pageData {
 	d.Findings = slices.Clone(s.findings)
 	d.tabs(total)
 	d.storesTab(s)
+	d.bridgesTab(s)
 	switch v.name {
 	case "stores":
 		d.storesView(s)
+	case "bridges":
+		d.bridgesView(s)
 	case "signals":
 		d.Tiles = tiles(s)
 		d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool { return f.Severity == SeverityInfo })

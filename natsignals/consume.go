@@ -42,6 +42,7 @@ type ConsumerStats struct {
 	Durable     string
 	Handled     uint64 // acknowledged, and confirmed
 	Failures    uint64 // failed attempts
+	Redelivered uint64 // messages that had been delivered before, here or elsewhere
 	Returned    uint64 // deliveries without a listener, or dropped: no attempts
 	DeadLetters uint64
 	Unconfirmed uint64 // handled, but the acknowledgement was not confirmed: they come again
@@ -53,6 +54,7 @@ type ConsumerStats struct {
 
 // feed is what a Consumer knows of the signal.
 type feed struct {
+	signal    func() string // its name
 	listeners func() int
 	handle    func(ctx context.Context, data []byte) error
 }
@@ -82,6 +84,7 @@ func Consume[T any](ctx context.Context, js jetstream.JetStream, stream, durable
 		return nil, err
 	}
 	return consume(ctx, c, js, stream, durable, feed{
+		signal:    func() string { return s.Stats().Name },
 		listeners: s.Len,
 		handle: func(ctx context.Context, data []byte) error {
 			payload, err := decode[T](c.codec, data)

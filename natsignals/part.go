@@ -3,6 +3,7 @@ package natsignals
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,6 +21,9 @@ type part struct {
 
 	pending uint64 // at the last look: in the stream, not yet delivered; under n.mu
 
+	idle    chan jetstream.Msg // to a goroutine that waits for a message
+	waiting atomic.Int32       // such goroutines
+
 	// again makes the request under way end, so that a new one is made; under
 	// n.mu.
 	again context.CancelFunc
@@ -30,7 +34,7 @@ func newPart(n *Consumer, cons jetstream.Consumer) *part {
 	if n.c.ordered > 0 {
 		slots = 1
 	}
-	return &part{n: n, cons: cons, born: cons.CachedInfo().Created, slots: make(chan struct{}, slots)}
+	return &part{n: n, cons: cons, born: cons.CachedInfo().Created, slots: make(chan struct{}, slots), idle: make(chan jetstream.Msg)}
 }
 
 // How long a request for messages stays at the server, and how often the server
@@ -141,8 +145,12 @@ func (p *part) fetchOnce(free int) (got int, err error) {
 		got++
 		n, msg := p.n, m
 		n.held.add(msg)
-		if !n.goes(func() { p.process(msg) }) {
-			p.giveBack(msg, 0)
+		select {
+		case p.idle <- msg:
+		default:
+			if !n.goes(func() { p.work(msg) }) {
+				p.giveBack(msg, 0)
+			}
 		}
 	}
 	err = batch.Error()
@@ -150,6 +158,31 @@ func (p *part) fetchOnce(free int) (got int, err error) {
 		return got, nil
 	}
 	return got, err
+}
+
+// mostIdle bounds the goroutines of a part that wait for a message.
+const mostIdle = 64
+
+// work processes a message, and then those that come while it waits for one: a
+// goroutine that has grown its stack once need not do it for each message.
+func (p *part) work(m jetstream.Msg) {
+	for {
+		p.process(m)
+		if p.waiting.Add(1) > mostIdle {
+			p.waiting.Add(-1)
+			return
+		}
+		select {
+		case m = <-p.idle:
+			p.waiting.Add(-1)
+			if p.n.ctx.Err() != nil { // nothing is begun any more
+				p.giveBack(m, 0)
+				return
+			}
+		case <-p.n.ctx.Done():
+			return
+		}
+	}
 }
 
 // release is the end of a message in this process.

@@ -23,6 +23,9 @@ func (p *part) process(m jetstream.Msg) {
 	seq := meta.Sequence.Stream
 	n.mu.Lock()
 	n.retries.returned(seq)
+	if meta.NumDelivered > 1 {
+		n.stats.Redelivered++
+	}
 	n.mu.Unlock()
 	ctx := p.context(m, meta)
 	for unheard := 0; ; {

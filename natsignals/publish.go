@@ -22,6 +22,7 @@ import (
 type Publisher struct {
 	c          *config
 	js         jetstream.JetStream
+	signal     string // its name; "" of a Relay
 	subject    string
 	stream     string
 	batch      atomic.Int64          // the least number of messages that are worth an atomic batch
@@ -90,6 +91,7 @@ func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Sourc
 	if err != nil {
 		return nil, err
 	}
+	p.signal = kinds.Stats().Name
 	lopts := append([]signals.ListenerOption{signals.Key("nats " + subject)}, c.listener...)
 	if err := p.join(func() (*signals.Subscription, error) {
 		if kinds.Stats().Kind == signals.KindSync {

@@ -44,6 +44,14 @@
 //     calls: its quotients and quantiles are right, its rate is not. Its bounds are
 //     those of signals, each twice the last; [Buckets] says which.
 //
+// Of each bridge of a [BridgeCollector], with the labels direction, signal,
+// subject, stream and durable:
+//
+//   - signals_bridge_waiting, signals_bridge_in_flight, signals_bridge_retrying,
+//     and signals_bridge_down, 1 if something is in its way;
+//   - signals_bridge_messages_total, signals_bridge_repeats_total,
+//     signals_bridge_failures_total and signals_bridge_dead_letters_total.
+//
 // A panic is a failure too. Failures and panics are always counted. A sync signal
 // that is on no bus, has no Observer and is not signals.Counted counts nothing
 // else, and then the other counters are left out rather than shown as 0. What only

@@ -33,7 +33,8 @@ func everything(t *testing.T) []*dto.MetricFamily {
 	if err := jobs.EmitWait(ctx, 1); err == nil {
 		t.Fatal("no failure")
 	}
-	return gather(t, promsignals.NewBusCollector(bus), orders)
+	bridges := promsignals.NewBridgeCollector(&bridge{Direction: signals.BridgeConsumes, Signal: "orders", Subject: "orders.>", Stream: "ORDERS", Durable: "mail"})
+	return gather(t, promsignals.NewBusCollector(bus), orders, bridges)
 }
 
 // promtool runs Prometheus' own tool, in Debian's package prometheus.
@@ -127,7 +128,7 @@ func TestAlertsAndDashboardNameOnlyWhatExists(t *testing.T) {
 	}
 	template := regexp.MustCompile(`\$labels\.(\w+)`)
 	for _, use := range template.FindAllStringSubmatch(read(t, "alerts.yml"), -1) {
-		if use[1] != "signal" && use[1] != "listener" {
+		if !slices.Contains([]string{"signal", "listener", "stream", "durable"}, use[1]) {
 			t.Errorf("alerts.yml uses the label %s", use[1])
 		}
 	}
@@ -154,7 +155,7 @@ func TestDocumentsNameEveryMetric(t *testing.T) {
 }
 
 func TestPanelsOfTheDashboardDoNotOverlap(t *testing.T) {
-	var taken [64][24]string
+	var taken [96][24]string
 	ids := make(map[int]bool)
 	for _, p := range dashboard(t).Panels {
 		if ids[p.ID] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"example.com/signals"
 	"example.com/signals/eventstore"
+	"example.com/signals/inspector"
 	"example.com/signals/natsignals"
 	"example.com/signals/natsignals/embedded"
 )
@@ -91,6 +93,20 @@ func Example() {
 	}
 	// endregion
 	// Output: shipped A-1
+}
+
+// Example_watch shows bridges beside the signals of a bus.
+func Example_watch() {
+	bus := signals.NewBus()
+	var publisher *natsignals.Publisher // what Publish returned
+	var consumer *natsignals.Consumer   // what Consume returned
+
+	// region watch
+	insp := inspector.New(bus)
+	insp.AddBridge(publisher)
+	insp.AddBridge(consumer)
+	// endregion
+	http.Handle("/debug/signals/", insp)
 }
 
 // Example_ordered keeps the order per customer over four partitions, and a

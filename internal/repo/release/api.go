@@ -7,20 +7,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/semver"
 )
 
 const apidiff = "golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4"
 
 // compareAPI prints how the API of each library differs from the last release,
 // and refuses an incompatible one where the version promises that there is none.
-func (r *release) compareAPI(v version, last, tree string, mods map[string]modFile) error {
+func (r *release) compareAPI(last, tree string, mods map[string]modFile) error {
 	if last == "" {
 		fmt.Fprintf(r.out, "no release before %s: there is no API to compare with\n", r.version)
 		return nil
-	}
-	w, err := parseVersion(last)
-	if err != nil {
-		return err
 	}
 	before, remove, err := r.worktree(last)
 	if err != nil {
@@ -73,15 +71,18 @@ func (r *release) compareAPI(v version, last, tree string, mods map[string]modFi
 		fmt.Fprintf(r.out, "%s, since %s:\n%s\n", module, last, diff)
 		broken = broken || strings.Contains(diff, "Incompatible changes:")
 	}
-	if broken && !v.mayBreak(w) {
+	if broken && !mayBreak(r.version, last) {
 		return fmt.Errorf("the API is incompatible with %s (see above), which %s must not be; take the next %s version",
-			last, r.version, map[bool]string{true: "minor", false: "major"}[v.major == 0])
+			last, r.version, map[bool]string{true: "minor", false: "major"}[semver.Major(r.version) == "v0"])
 	}
 	return nil
 }
 
-// isLibrary reports whether a module has a package that others can import.
+// isLibrary reports whether a module has a package that is for others to import.
 func isLibrary(top, dir string) (bool, error) {
+	if dir == "bench" || dir == "examples" || strings.HasPrefix(dir, "examples/") {
+		return false, nil // by docs/compatibility.md
+	}
 	// Of a module outside the workspace, which is bench, go list knows no names.
 	packages, err := output(filepath.Join(top, dir), "go", "list", "-e", "-f", `{{if and .Name (ne .Name "main")}}{{.ImportPath}}{{end}}`, "./...")
 	if err != nil {

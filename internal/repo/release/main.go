@@ -12,18 +12,29 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"time"
 )
 
 func main() {
-	if len(os.Args) != 2 {
+	proxy := flag.String("proxy", "", "write what a module proxy would serve of a prepared release into this directory, and nothing else")
+	flag.Parse()
+	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "release: want the version, as in `make release VERSION=v0.1.0`")
 		os.Exit(1)
 	}
-	r := release{dir: ".", version: os.Args[1], today: time.Now(), out: os.Stdout}
-	if err := r.prepare(); err != nil {
+	r := release{dir: ".", version: flag.Arg(0), today: time.Now(), out: os.Stdout}
+	err := checkVersion(r.version)
+	switch {
+	case err != nil:
+	case *proxy != "":
+		err = writeProxy(r.dir, r.version, *proxy)
+	default:
+		err = r.prepare()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}

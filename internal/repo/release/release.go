@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/semver"
 )
 
 // A release is prepared in a worktree of its own. Until all checks have passed,
@@ -25,11 +27,10 @@ type release struct {
 }
 
 func (r *release) prepare() error {
-	v, err := parseVersion(r.version)
-	if err != nil {
+	if err := checkVersion(r.version); err != nil {
 		return err
 	}
-	last, err := r.check(v)
+	last, err := r.check()
 	if err != nil {
 		return err
 	}
@@ -65,13 +66,16 @@ func (r *release) prepare() error {
 	if err != nil {
 		return err
 	}
-	if err := r.compareAPI(v, last, tree, mods); err != nil {
+	if err := r.compareAPI(last, tree, mods); err != nil {
 		return err
 	}
 	if err := require(tree, mods, r.version); err != nil {
 		return err
 	}
-	if err := run(tree, "go", "build", "-o", os.DevNull, "work"); err != nil {
+	if err := addSums(tree, mods, r.version); err != nil {
+		return err
+	}
+	if err := run(tree, "go", "list", "-export", "-f", "{{/* compiles, and links nothing */}}", "work"); err != nil {
 		return fmt.Errorf("what would be released does not build: %w", err)
 	}
 	if err := run(tree, "git", "commit", "-q", "-a", "--allow-empty", "-m", "Release "+r.version); err != nil {
@@ -81,8 +85,8 @@ func (r *release) prepare() error {
 }
 
 // check refuses what cannot be released, and returns the highest version below
-// v that was, or "".
-func (r *release) check(v version) (string, error) {
+// it that was, or "".
+func (r *release) check() (string, error) {
 	dirty, err := output(r.dir, "git", "status", "--porcelain")
 	if err != nil {
 		return "", err
@@ -95,24 +99,22 @@ func (r *release) check(v version) (string, error) {
 		return "", err
 	}
 	core := mods["."].Module.Path
-	if suffix := fmt.Sprintf("/v%d", v.major); v.major > 1 && path.Base(core) != suffix[1:] {
-		return "", fmt.Errorf("modules of %s must have paths that end in %s, and %s does not", r.version, suffix, core)
+	if major := semver.Major(r.version); semver.Compare(major, "v1") > 0 && path.Base(core) != major {
+		return "", fmt.Errorf("modules of %s must have paths that end in /%s, and %s does not", r.version, major, core)
 	}
 	tags, err := output(r.dir, "git", "tag", "--list")
 	if err != nil {
 		return "", err
 	}
 	var last string
-	var highest version
 	for tag := range strings.FieldsSeq(tags) {
 		for dir := range mods {
 			if tag == path.Join(dir, r.version) {
 				return "", fmt.Errorf("there is a tag %s already; a version that was published cannot be changed, take the next", tag)
 			}
 		}
-		w, err := parseVersion(tag)
-		if err == nil && w.compare(v) < 0 && (last == "" || w.compare(highest) > 0) {
-			last, highest = tag, w
+		if checkVersion(tag) == nil && semver.Compare(tag, r.version) < 0 && semver.Compare(tag, last) > 0 {
+			last = tag // an empty one is below all others
 		}
 	}
 	return last, nil
