@@ -172,7 +172,7 @@ func TestLenientReplaysTellWhatTheySkipped(t *testing.T) {
 	if !reflect.DeepEqual(s, o.summary()) {
 		t.Errorf("%+v, want %+v", s, o.summary())
 	}
-	if !strings.HasSuffix(got.stderr, "skipped 4 messages: 1 unknown, 1 of a wrong size, 1 out of order, 1 cut off at the end\n") {
+	if !strings.HasSuffix(got.stderr, "skipped 4 messages: 1 unknown, 1 of a wrong size, 1 out of order, 0 damaged, 1 cut off at the end\n") {
 		t.Errorf("stderr is %q", got.stderr)
 	}
 }

@@ -54,8 +54,8 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 		return 0, err
 	}
 	if s := reader.Skipped(); s.Total() > 0 {
-		fmt.Fprintf(env.Stderr, "trading: %s: skipped %d messages: %d unknown, %d of a wrong size, %d out of order, %d cut off at the end\n",
-			in.name, s.Total(), s.Unknown, s.WrongSize, s.OutOfOrder, s.Truncated)
+		fmt.Fprintf(env.Stderr, "trading: %s: skipped %d messages: %d unknown, %d of a wrong size, %d out of order, %d damaged, %d cut off at the end\n",
+			in.name, s.Total(), s.Unknown, s.WrongSize, s.OutOfOrder, s.Damaged, s.Truncated)
 	}
 	if opts.plot != "" {
 		if err := env.Plot(opts.plot, m); err != nil {
