@@ -240,3 +240,14 @@ func TestOnATerminalTheTableIsDrawnInPlaceAndFits(t *testing.T) {
 		}
 	}
 }
+
+func TestALenientReplayOfGarbageWithoutEndCanBeInterrupted(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skipf("no endless file: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if got := run(ctx, 0, 0, "-replay", "/dev/zero", "-lenient", "-json"); got.code != ExitInterrupted {
+		t.Errorf("%d, %q, want %d", got.code, got.stderr, ExitInterrupted)
+	}
+}
