@@ -172,7 +172,7 @@ func TestLenientReplaysTellWhatTheySkipped(t *testing.T) {
 	if !reflect.DeepEqual(s, o.summary()) {
 		t.Errorf("%+v, want %+v", s, o.summary())
 	}
-	if !strings.HasSuffix(got.stderr, "skipped 4 messages: 1 unknown, 1 of a wrong size, 1 out of order, 1 cut off at the end\n") {
+	if !strings.HasSuffix(got.stderr, "skipped 4 messages: 1 unknown, 1 of a wrong size, 1 out of order, 0 damaged, 1 cut off at the end\n") {
 		t.Errorf("stderr is %q", got.stderr)
 	}
 }
@@ -238,5 +238,16 @@ func TestOnATerminalTheTableIsDrawnInPlaceAndFits(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^AA[A-Z] +\d+ +\d+\.\d\d `).MatchString(text) {
 			t.Errorf("drawing %d shows no stock:\n%s", i, text)
 		}
+	}
+}
+
+func TestALenientReplayOfGarbageWithoutEndCanBeInterrupted(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skipf("no endless file: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if got := run(ctx, 0, 0, "-replay", "/dev/zero", "-lenient", "-json"); got.code != ExitInterrupted {
+		t.Errorf("%d, %q, want %d", got.code, got.stderr, ExitInterrupted)
 	}
 }

@@ -105,8 +105,11 @@ func (e *Engine) Feed(ctx context.Context, src Source, pace Pace) (run Run, err 
 		run.ByType[in.Message.Type()]++
 		run.Messages++
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		err = nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // the source has noticed first
+		run.Interrupted, err = true, nil
 	}
 	drained := e.Signals.Market.Drain(context.Background())
 	run.Took = time.Duration(e.Now() - began)

@@ -140,8 +140,9 @@ type stake struct {
 
 // holding is what an account has of a stock.
 type holding struct {
-	shares int64
-	price  int64 // last paid
+	shares          int64
+	price           int64 // last paid
+	buying, selling int64 // shares of orders under way
 }
 
 func (h holding) value() int64 { return max(h.shares, -h.shares) * h.price }
@@ -154,34 +155,48 @@ func newExposure(risk Risk) *exposure {
 	return e
 }
 
+// underWay adds shares to those of the orders under way on a side.
+func (h *holding) underWay(side book.Side, shares int64) {
+	if side == book.Bid {
+		h.buying += shares
+	} else {
+		h.selling += shares
+	}
+}
+
 // Reserve is a step of the risk chain. An order that makes a position smaller
-// is always welcome.
+// is always welcome, if it still does so when all orders before it are filled.
 func (e *exposure) Reserve(_ context.Context, o *Order) (signals.Undo, error) {
 	s := &e.accounts[o.Account]
 	n := o.Notional()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h := s.holdings[o.Locate]; !reduces(h.shares, o) && s.reserved+s.held+n > e.risk.MaxExposure {
+	h := s.holdings[o.Locate]
+	if !h.reducedBy(o) && s.reserved+s.held+n > e.risk.MaxExposure {
 		return nil, refuse(ReasonExposure, "account %d has %s at stake, and this is %s more", o.Account, Dollars(s.reserved+s.held), Dollars(n))
 	}
 	s.reserved += n
+	h.underWay(o.Side, int64(o.Shares))
+	s.holdings[o.Locate] = h
+	locate, side, shares := o.Locate, o.Side, int64(o.Shares) // whatever becomes of o
 	return func(context.Context) error {
-		s.release(n)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reserved -= n
+		h := s.holdings[locate]
+		h.underWay(side, -shares)
+		s.holdings[locate] = h
 		return nil
 	}, nil
 }
 
-func reduces(shares int64, o *Order) bool {
+// reducedBy reports whether an order makes the position smaller. It counts on
+// none of the orders under way that would make it larger, and on all others.
+func (h *holding) reducedBy(o *Order) bool {
 	if o.Side == book.Bid {
-		return shares <= -int64(o.Shares)
+		return -h.shares-h.buying >= int64(o.Shares)
 	}
-	return shares >= int64(o.Shares)
-}
-
-func (s *stake) release(n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.reserved -= n
+	return h.shares-h.selling >= int64(o.Shares)
 }
 
 // OnExecution listens to order.execution.
@@ -190,14 +205,14 @@ func (e *exposure) OnExecution(_ context.Context, x Execution) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reserved -= x.Order.Notional()
-	if x.Filled == 0 {
-		return nil
-	}
 	h := s.holdings[x.Order.Locate]
-	s.held -= h.value()
-	h.shares += x.signed()
-	h.price = x.Notional / int64(x.Filled)
-	s.held += h.value()
+	h.underWay(x.Order.Side, -int64(x.Order.Shares))
+	if x.Filled > 0 {
+		s.held -= h.value()
+		h.shares += x.signed()
+		h.price = x.Notional / int64(x.Filled)
+		s.held += h.value()
+	}
 	s.holdings[x.Order.Locate] = h
 	return nil
 }

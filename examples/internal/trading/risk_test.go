@@ -64,6 +64,11 @@ func untouched(t *testing.T, e *Engine) {
 		if n := e.limits.open[i].Load(); n != 0 || s.reserved != 0 {
 			t.Errorf("account %d: %d orders under way, %d reserved", i, n, s.reserved)
 		}
+		for locate, h := range s.holdings {
+			if h.buying != 0 || h.selling != 0 {
+				t.Errorf("account %d, stock %d: %d shares are being bought and %d sold, with no order under way", i, locate, h.buying, h.selling)
+			}
+		}
 		s.mu.Unlock()
 	}
 }
@@ -217,5 +222,47 @@ func TestLimitsAreOfWhatIsUnderWayAndExposureOfWhatIsHeld(t *testing.T) {
 	drained(t, e)
 	if s := &e.exposure.accounts[0]; s.held != 100*10_0000 || s.reserved != 0 || len(*ended) != 3 {
 		t.Errorf("held %d, reserved %d, %d orders ended", s.held, s.reserved, len(*ended))
+	}
+}
+
+// Orders that each make a position smaller may, together, turn it over: only
+// those that it is large enough for pass a bound that is reached.
+func TestOrdersThatReduceTogetherAreBoundLikeOthers(t *testing.T) {
+	for _, side := range []book.Side{book.Bid, book.Ask} {
+		e, ended := opened(t, Config{Shards: 1, Risk: Risk{MaxShares: 1_000, MaxOpen: 32, MaxExposure: 1_100_0000, Band: 0.02}})
+		order := func(side book.Side) error {
+			price := itch.Price(10_1000)
+			if side == book.Ask {
+				price = 10_0000
+			}
+			return e.Place(t.Context(), Order{Locate: 1, Stock: acme, Side: side, Shares: 100, Price: price})
+		}
+		if err := order(side.Opposite()); err != nil { // 100 shares, and no room for more
+			t.Fatal(err)
+		}
+		drained(t, e)
+		// Until the shard goes on, none of the orders that follow ends.
+		inside, goOn := make(chan struct{}), make(chan struct{})
+		e.Signals.Halt.Subscribe(func(context.Context, Status) error {
+			close(inside)
+			<-goOn
+			return nil
+		}, signals.Once())
+		if err := e.Signals.Market.Offer(t.Context(), Input{Message: itch.RegSHO{Stock: acme, Action: '0'}.Message(itch.Header{Locate: 1, Time: 5})}); err != nil {
+			t.Fatal(err)
+		}
+		<-inside
+		for i, want := range []string{"", ReasonExposure, ReasonExposure} {
+			err := order(side)
+			if r, _ := errors.AsType[*Refusal](err); want == "" && err != nil || want != "" && (r == nil || r.Reason != want) {
+				t.Errorf("%v %d: %v, want %q", side, i, err, want)
+			}
+		}
+		close(goOn)
+		drained(t, e)
+		untouched(t, e)
+		if s := &e.exposure.accounts[0]; s.held != 0 || len(*ended) != 2 {
+			t.Errorf("%v: %d held, %d orders ended", side, s.held, len(*ended))
+		}
 	}
 }

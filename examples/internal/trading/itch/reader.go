@@ -33,10 +33,13 @@ type Skipped struct {
 	Unknown    int64 // messages of an unknown type
 	WrongSize  int64 // messages of another size than their type has
 	OutOfOrder int64 // messages with an earlier time than one before them
+	Damaged    int64 // messages of a time that no day has, and orders that neither buy nor sell
 }
 
 // Total is the sum of all.
-func (s Skipped) Total() int64 { return s.Truncated + s.Unknown + s.WrongSize + s.OutOfOrder }
+func (s Skipped) Total() int64 {
+	return s.Truncated + s.Unknown + s.WrongSize + s.OutOfOrder + s.Damaged
+}
 
 // Reader reads messages, each behind its length in two bytes. It allocates
 // nothing once it is made. One goroutine at a time may use it.
@@ -87,12 +90,19 @@ func (r *Reader) Next(m *Message) error {
 			err = r.skip(&r.skipped.WrongSize, "a message of type %s has %d bytes, want %d", name(typ), n, size)
 		default:
 			copy(m.raw[:], frame[2:])
-			if t := m.Time(); t >= r.last {
+			side := Side(m.raw[19]) // of an A or F
+			switch t := m.Time(); {
+			case t >= 24*time.Hour: // after which every sound message would be late
+				err = r.skip(&r.skipped.Damaged, "a message of type %s is of %v, which is no time of a day", name(typ), t)
+			case t < r.last:
+				err = r.skip(&r.skipped.OutOfOrder, "a message of type %s is of %v, the one before it of %v", name(typ), t, r.last)
+			case side != Buy && side != Sell && (typ == TypeAddOrder || typ == TypeAddOrderMPID):
+				err = r.skip(&r.skipped.Damaged, "an order of type %s is for side %s, want 'B' or 'S'", name(typ), name(byte(side)))
+			default:
 				r.last = t
 				r.pass(2 + n)
 				return nil
 			}
-			err = r.skip(&r.skipped.OutOfOrder, "a message of type %s is of %v, the one before it of %v", name(typ), m.Time(), r.last)
 		}
 		if err != nil {
 			return err

@@ -54,6 +54,8 @@ func TestStreamsAreReadWhateverTheirPieces(t *testing.T) {
 func TestWhatIsWrongIsToldWithItsOffsetOrSkippedAndCounted(t *testing.T) {
 	d := day()
 	late := Delete{7}.Message(Header{Locate: 1, Time: 1})
+	never := Delete{7}.Message(Header{Time: 24 * time.Hour})
+	odd := AddOrder{Ref: 2, Side: 'X', Shares: 1, Price: 10}.Message(Header{Locate: 1, Time: 2})
 	join := func(frames ...[]byte) string { return string(bytes.Join(frames, nil)) }
 	at := len(d[0]) + len(d[1])
 	for _, c := range []struct {
@@ -69,6 +71,8 @@ func TestWhatIsWrongIsToldWithItsOffsetOrSkippedAndCounted(t *testing.T) {
 		{"too long", join(d[0], d[1], []byte("\x00\x14D"), make([]byte, 19), d[2], d[3]), "'D' has 20 bytes, want 19", at, "SADS", Skipped{WrongSize: 1}},
 		{"empty", join(d[0], d[1], []byte("\x00\x00"), d[2], d[3]), "length 0", at, "SADS", Skipped{WrongSize: 1}},
 		{"out of order", join(d[0], d[1], late.AppendFrame(nil), d[2], d[3]), "'D' is of 1ns, the one before it of 2ns", at, "SADS", Skipped{OutOfOrder: 1}},
+		{"no time of a day", join(d[0], d[1], never.AppendFrame(nil), d[2], d[3]), "'D' is of 24h0m0s, which is no time of a day", at, "SADS", Skipped{Damaged: 1}},
+		{"no side", join(d[0], d[1], odd.AppendFrame(nil), d[2], d[3]), "'A' is for side 'X', want 'B' or 'S'", at, "SADS", Skipped{Damaged: 1}},
 		{"ends in a message", join(d[0], d[1], d[2][:10]), "inside a message of type 'D', 8 of 19 bytes", at, "SA", Skipped{Truncated: 1}},
 		{"ends in a length", join(d[0], d[1], d[2][:1]), "inside the length", at, "SA", Skipped{Truncated: 1}},
 		{"ends behind a length", join(d[0], d[1], d[2][:2]), "inside the length of a message or behind it, 2 bytes", at, "SA", Skipped{Truncated: 1}},
