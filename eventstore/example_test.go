@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"example.com/signals/eventstore"
 )
@@ -49,7 +50,7 @@ func Example_appendEvent() {
 // what it cannot handle.
 func ExampleStore_Listen() {
 	ctx := context.Background()
-	store := eventstore.New(eventstore.Memory(), quiet)
+	store := eventstore.New(eventstore.Memory(), eventstore.Logger(slog.New(slog.DiscardHandler)))
 	for _, address := range []string{"ann@example.com", "", "bob@example.com"} {
 		if _, err := store.Append(ctx, []eventstore.Event{{Type: "signed up", Data: []byte(address)}}); err != nil {
 			fmt.Println(err)

@@ -55,7 +55,7 @@ func graphShowsWiring(b tab) {
 	b.open("graph")
 	// Call sites are looked at now and then; all have been, once these are there.
 	for _, edge := range []string{
-		"shop.(*Shop).Place → order.placed", "shop.(*Shop).Place → order.accepted", "audit → audit",
+		"shop.(*Shop).Place → order.placed", "shop.(*Shop).tell → order.accepted", "audit → audit",
 	} {
 		b.until(`[...document.querySelectorAll('svg.graph .edge title')].some(e => e.textContent.startsWith('` + edge + `'))`)
 	}
@@ -118,7 +118,7 @@ func signalHasAPage(b tab) {
 	if want := []string{"inventory", "shipping", "analytics", "audit", "fraud-check", "recommendations"}; !slices.Equal(listeners, want) {
 		b.Errorf("listeners are %v, want %v", listeners, want)
 	}
-	b.until(`document.querySelector('.sites')?.textContent.includes('shop.(*Shop).Place')`)
+	b.until(`document.querySelector('.sites')?.textContent.includes('shop.(*Shop).tell')`)
 	// The shop keeps payloads, for whoever has shown the token of its operator.
 	b.until(`document.querySelector('main').textContent.includes('only with inspector.Authorize')`)
 	b.do(chromedp.NavigateBack())
