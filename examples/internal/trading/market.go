@@ -274,7 +274,7 @@ func (m *Market) execute(ctx context.Context, sh *shard, o *Order) {
 	switch l := sh.stocks[o.Locate]; {
 	case l == nil:
 		x.Why = "unknown stock"
-	// What follows came while the order was on its way.
+	// The next three came while the order was on its way.
 	case !sh.open:
 		x.Why = ReasonClosed
 	case !l.trading():

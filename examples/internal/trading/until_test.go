@@ -1,71 +1,50 @@
-//go:build unix
-
 package trading
 
 import (
+	"bytes"
 	"context"
-	"errors"
-	"path/filepath"
-	"strings"
-	"syscall"
+	"io"
 	"testing"
 	"time"
 
 	"example.com/signals/examples/internal/trading/feedgen"
+	"example.com/signals/examples/internal/trading/itch"
 )
 
-// writer opens a named pipe for writing once somebody reads it.
-func writer(t *testing.T, pipe string) int {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(time.Millisecond) {
-		fd, err := syscall.Open(pipe, syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
-		if err == nil {
-			return fd
-		}
-		if !errors.Is(err, syscall.ENXIO) || time.Now().After(deadline) {
-			t.Fatalf("nobody reads the pipe: %v", err)
-		}
-	}
+// silent is a reader that says when somebody reads, and then nothing.
+type silent struct{ inside, goOn chan struct{} }
+
+func (s silent) Read([]byte) (int, error) {
+	close(s.inside)
+	<-s.goOn
+	return 0, io.EOF
 }
 
-func TestAReplayOfASilentPipeCanBeInterrupted(t *testing.T) {
+func TestAFeedThatFallsSilentCanBeInterrupted(t *testing.T) {
 	day := invented(t, feedgen.Config{Messages: 200, Stocks: 5, Seed: 1})
-	for _, c := range []struct {
-		name  string
-		open  bool // somebody has it open for writing
-		wrote []byte
-	}{
-		{"nobody writes", false, nil}, {"silent from the start", true, nil}, {"silent after a while", true, day[:len(day)/2]},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			pipe := filepath.Join(t.TempDir(), "pipe")
-			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-				t.Skipf("no named pipes here: %v", err)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			ended := make(chan result, 1)
-			go func() { ended <- run(ctx, 0, 0, "-replay", pipe) }()
-			fd := -1
-			if c.open {
-				fd = writer(t, pipe)
-				if _, err := syscall.Write(fd, c.wrote); err != nil {
-					t.Fatal(err)
-				}
-			}
-			cancel()
-			select {
-			case got := <-ended:
-				if got.code != ExitInterrupted || !strings.Contains(got.stdout, "nothing lost") || !strings.Contains(got.stderr, "interrupted") {
-					t.Errorf("%+v", got)
-				}
-			case <-time.After(20 * time.Second):
-				t.Error("it still reads")
-			}
-			if fd < 0 { // the goroutine that opens the pipe ends, too
-				fd = writer(t, pipe)
-			}
-			syscall.Close(fd)
-		})
+	s := silent{make(chan struct{}), make(chan struct{})}
+	defer close(s.goOn)
+	in := &input{bytes: io.MultiReader(bytes.NewReader(day), s)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	e := New(Config{})
+	defer e.Close(context.Background())
+	ended := make(chan Run, 1)
+	go func() {
+		run, err := e.Feed(ctx, itch.NewReader(in.until(ctx), false), Pace{})
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- run
+	}()
+	<-s.inside
+	cancel()
+	select {
+	case run := <-ended:
+		if !run.Interrupted || run.Messages != 200 {
+			t.Errorf("%d messages, interrupted %t", run.Messages, run.Interrupted)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it still reads")
 	}
 }
