@@ -100,6 +100,9 @@ func (e *Engine) Feed(ctx context.Context, src Source, pace Pace) (run Run, err 
 		if run.Messages%lookEvery == 0 && e.Signals.Market.Pending() > backlog {
 			_ = e.Signals.Market.Drain(context.Background()) // an error would be of a Feed inside a listener
 		}
+		if t := in.Message.Type(); t == itch.TypeSystemEvent || t == itch.TypeBreach {
+			e.tellShards(&in.Message)
+		}
 		// Not ctx, so that what was read is not lost with it.
 		e.Signals.Market.Emit(context.Background(), in)
 		run.ByType[in.Message.Type()]++
@@ -115,6 +118,26 @@ func (e *Engine) Feed(ctx context.Context, src Source, pace Pace) (run Run, err 
 	run.Took = time.Duration(e.Now() - began)
 	run.Samples = append(run.Samples, Sample{run.Took, run.Messages})
 	return run, errors.Join(err, drained)
+}
+
+// tellShards copies a message about all stocks to the shards that it does not go
+// to itself. The copies come first: what lets orders pass the gate must not
+// overtake them.
+func (e *Engine) tellShards(msg *itch.Message) {
+	shards := len(e.Market.shards)
+	for n := range shards {
+		if n == int(msg.Locate())%shards {
+			continue
+		}
+		h := itch.Header{Locate: uint16(n), Time: msg.Time()}
+		in := Input{Asked: marketWide}
+		if msg.Type() == itch.TypeBreach {
+			in.Message = msg.Breach().Message(h)
+		} else {
+			in.Message = msg.SystemEvent().Message(h)
+		}
+		e.Signals.Market.Emit(context.Background(), in)
+	}
 }
 
 // await returns when it is time, or false when ctx has ended.

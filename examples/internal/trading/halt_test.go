@@ -16,7 +16,8 @@ func TestHaltsStopOrders(t *testing.T) {
 		return itch.OperationalHalt{Stock: acme, Market: market, Action: action}.Message(h)
 	}
 	system := func(event byte) itch.Message { return itch.SystemEvent{Event: event}.Message(itch.Header{Time: 5}) }
-	e, _ := opened(t, Config{})
+	breach := func(level byte) itch.Message { return itch.Breach{Level: level}.Message(itch.Header{Time: 5}) }
+	e, _ := opened(t, Config{Shards: 2}) // what is about all stocks goes to the shard that acme is not in
 	for _, step := range []struct {
 		name   string
 		say    itch.Message
@@ -31,8 +32,14 @@ func TestHaltsStopOrders(t *testing.T) {
 		{"a trading action does not end it", action(itch.Trading), ReasonHalted},
 		{"its end", operational('Q', 'T'), ""},
 		{"an operational halt elsewhere", operational('B', 'H'), ""},
-		{"circuit breaker", itch.Breach{Level: '1'}.Message(itch.Header{Time: 5}), ReasonClosed},
-		{"market hours", system(itch.EventStartOfMarketHours), ""},
+		{"circuit breaker", breach('1'), ReasonHalted},
+		{"market hours do not end it", system(itch.EventStartOfMarketHours), ReasonHalted},
+		{"trading after it", action(itch.Trading), ""},
+		{"the second level", breach('2'), ReasonHalted},
+		{"trading after that", action(itch.Trading), ""},
+		{"the last level", breach('3'), ReasonClosed},
+		{"trading does not end it", action(itch.Trading), ReasonClosed},
+		{"the next day", system(itch.EventStartOfMarketHours), ""},
 		{"close", system(itch.EventEndOfMarketHours), ReasonClosed},
 	} {
 		sent(t, e, step.say)
@@ -68,37 +75,53 @@ func TestRestrictedShortSalesMustNotTakeTheBid(t *testing.T) {
 	}
 }
 
-// A halt may come while an order is on its way: then the exchange rejects it,
-// and the accounts get back what was reserved.
-func TestTheExchangeRejectsWhatComesAfterAHalt(t *testing.T) {
-	e, ended := opened(t, Config{Shards: 1})
-	inside, goOn := make(chan struct{}), make(chan struct{})
-	e.Signals.Halt.Subscribe(func(_ context.Context, s Status) error {
-		if !s.Trading && s.Locate == 1 {
-			close(inside)
-			<-goOn
+// What stops an order may come while it is on its way: then the exchange rejects
+// it, and the accounts get back what was reserved.
+func TestTheExchangeRejectsWhatComesTooLate(t *testing.T) {
+	stock, all := itch.Header{Locate: 1, Time: 5}, itch.Header{Time: 5}
+	short := Order{Locate: 1, Stock: acme, Side: book.Ask, Short: true, Shares: 1, Price: 10_0000}
+	for _, c := range []struct {
+		name  string
+		say   itch.Message
+		order Order
+		why   string
+	}{
+		{"halt", itch.TradingAction{Stock: acme, State: itch.Halted}.Message(stock), buy(1, 10_1000), ReasonHalted},
+		{"operational halt", itch.OperationalHalt{Stock: acme, Market: 'Q', Action: 'H'}.Message(stock), buy(1, 10_1000), ReasonHalted},
+		{"close", itch.SystemEvent{Event: itch.EventEndOfMarketHours}.Message(all), buy(1, 10_1000), ReasonClosed},
+		{"circuit breaker", itch.Breach{Level: '1'}.Message(all), buy(1, 10_1000), ReasonHalted},
+		{"its last level", itch.Breach{Level: '3'}.Message(all), buy(1, 10_1000), ReasonClosed},
+		{"restriction", itch.RegSHO{Stock: acme, Action: '1'}.Message(stock), short, ReasonRestricted},
+	} {
+		for _, shards := range []int{1, 2} {
+			e, ended := opened(t, Config{Shards: shards})
+			var placed error
+			e.Signals.Halt.Subscribe(func(ctx context.Context, _ Status) error {
+				// The gate knows of it already. An order that passed it before:
+				e.gate.open.Store(true)
+				e.gate.status[1].Store(statusTrading)
+				placed = e.Place(ctx, c.order)
+				return nil
+			})
+			sent(t, e, c.say)
+			drained(t, e)
+			if placed != nil || len(*ended) != 1 || (*ended)[0].Why != c.why || (*ended)[0].Filled != 0 || e.Positions.Standing().Rejected != 1 {
+				t.Errorf("%s, %d shards: %v, %+v, want %q", c.name, shards, placed, *ended, c.why)
+			}
+			untouched(t, e)
 		}
-		return nil
-	})
-	halted := make(chan error, 1)
-	go func() {
-		src := messages{itch.TradingAction{Stock: acme, State: itch.Halted}.Message(itch.Header{Locate: 1, Time: 5})}
-		_, err := e.Feed(context.Background(), &src, Pace{})
-		halted <- err
-	}()
-	<-inside
-	// The gate knows of the halt already. An order that passed it before:
-	e.gate.status[1].Store(statusTrading)
-	if err := e.Place(t.Context(), buy(1, 10_1000)); err != nil {
-		t.Fatal(err)
 	}
-	close(goOn)
-	if err := <-halted; err != nil {
+}
+
+// A short sale that does not take the bid is as welcome as before.
+func TestTheExchangeAcceptsRestrictedShortSalesAboveTheBid(t *testing.T) {
+	e, ended := opened(t, Config{})
+	sent(t, e, itch.RegSHO{Stock: acme, Action: '1'}.Message(itch.Header{Locate: 1, Time: 5}))
+	if err := e.Place(t.Context(), Order{Locate: 1, Stock: acme, Side: book.Ask, Short: true, Shares: 1, Price: 10_0100}); err != nil {
 		t.Fatal(err)
 	}
 	drained(t, e)
-	if len(*ended) != 1 || (*ended)[0].Why != "halted" || (*ended)[0].Filled != 0 || e.Positions.Standing().Rejected != 1 {
+	if len(*ended) != 1 || (*ended)[0].Why != "" {
 		t.Errorf("%+v", *ended)
 	}
-	untouched(t, e)
 }

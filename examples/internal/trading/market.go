@@ -21,6 +21,7 @@ type Market struct {
 type shard struct {
 	n      int
 	set    *book.Set
+	open   bool              // market hours
 	stocks [1 << 16]*listing // by locate
 	listed []*listing
 	Feed
@@ -87,6 +88,8 @@ func (m *Market) OnInput(ctx context.Context, in Input) error {
 	switch {
 	case in.Order != nil:
 		m.execute(ctx, sh, in.Order)
+	case in.Asked == marketWide:
+		m.marketWide(ctx, sh, &in.Message)
 	case in.Asked != 0:
 		m.signals.Report.Emit(ctx, sh.report(in.Asked, m.clock()))
 	default:
@@ -185,6 +188,7 @@ func (m *Market) administrative(ctx context.Context, sh *shard, msg *itch.Messag
 	case itch.TypeStockDirectory:
 		sh.listing(msg.Locate(), msg.StockDirectory().Stock)
 	case itch.TypeSystemEvent:
+		m.marketWide(ctx, sh, msg)
 		switch msg.SystemEvent().Event {
 		case itch.EventStartOfMarketHours:
 			m.signals.Halt.Emit(ctx, Status{Trading: true, Why: "market hours"})
@@ -192,7 +196,10 @@ func (m *Market) administrative(ctx context.Context, sh *shard, msg *itch.Messag
 			m.signals.Halt.Emit(ctx, Status{Why: "end of market hours"})
 		}
 	case itch.TypeBreach:
-		m.signals.Halt.Emit(ctx, Status{Why: "market-wide circuit breaker"})
+		m.marketWide(ctx, sh, msg)
+		if msg.Breach().Level == lastLevel {
+			m.signals.Halt.Emit(ctx, Status{Why: whyBreach})
+		}
 	case itch.TypeTradingAction:
 		a := msg.TradingAction()
 		l := sh.listing(msg.Locate(), a.Stock)
@@ -211,6 +218,36 @@ func (m *Market) administrative(ctx context.Context, sh *shard, msg *itch.Messag
 		l := sh.listing(msg.Locate(), o.Stock)
 		l.operational = o.Action == itch.Halted
 		m.status(ctx, l, "operational halt")
+	}
+}
+
+// The circuit breaker of the whole market: its last level ends the day, and the
+// others stop each stock until a trading action resumes it.
+const (
+	lastLevel = '3'
+	whyBreach = "market-wide circuit breaker"
+)
+
+// marketWide does to the stocks of a shard what a message says to all stocks.
+// Each shard gets it, at the same place of the feed.
+func (m *Market) marketWide(ctx context.Context, sh *shard, msg *itch.Message) {
+	switch msg.Type() {
+	case itch.TypeSystemEvent:
+		switch msg.SystemEvent().Event {
+		case itch.EventStartOfMarketHours:
+			sh.open = true
+		case itch.EventEndOfMarketHours:
+			sh.open = false
+		}
+	case itch.TypeBreach:
+		if msg.Breach().Level == lastLevel {
+			sh.open = false
+			return
+		}
+		for _, l := range sh.listed {
+			l.state = itch.Halted
+			m.status(ctx, l, whyBreach)
+		}
 	}
 }
 
@@ -237,8 +274,13 @@ func (m *Market) execute(ctx context.Context, sh *shard, o *Order) {
 	switch l := sh.stocks[o.Locate]; {
 	case l == nil:
 		x.Why = "unknown stock"
-	case !l.trading(): // the halt came while the order was on its way
-		x.Why = "halted"
+	// The next three came while the order was on its way.
+	case !sh.open:
+		x.Why = ReasonClosed
+	case !l.trading():
+		x.Why = ReasonHalted
+	case o.Short && l.restricted && uint32(o.Price) <= l.book.Top().BidPrice:
+		x.Why = ReasonRestricted
 	default:
 		sh.filled, sh.notional = 0, 0
 		l.book.Take(o.Side, uint32(o.Price), o.Shares, sh.fills)

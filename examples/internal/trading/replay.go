@@ -15,7 +15,7 @@ const secondPass = 10 * time.Second
 
 // replay runs a file through the engine.
 func replay(ctx context.Context, opts options, env Env) (int, error) {
-	in, err := openInput(opts.replay)
+	in, err := openInputUnless(ctx, opts.replay)
 	if err != nil {
 		return 0, err
 	}
@@ -28,7 +28,7 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 	if url != "" && !opts.json {
 		fmt.Fprintf(env.Stdout, "The signals at work: %s\n", url)
 	}
-	reader := itch.NewReader(until{ctx, in}, opts.lenient)
+	reader := itch.NewReader(in.until(ctx), opts.lenient)
 	run, err := e.Feed(ctx, reader, Pace{Speed: opts.speed})
 	if closeErr := closed(e); err == nil {
 		err = closeErr
@@ -82,7 +82,7 @@ func (m *Measurement) secondPass(ctx context.Context, opts options) error {
 	}
 	defer stop()
 	rate := m.Run.Throughput() / 2
-	src := &some{itch.NewReader(until{ctx, in}, opts.lenient), int64(rate * secondPass.Seconds())}
+	src := &some{itch.NewReader(in.until(ctx), opts.lenient), int64(rate * secondPass.Seconds())}
 	run, err := e.Feed(ctx, src, Pace{Rate: rate})
 	if err := errors.Join(err, closed(e)); err != nil {
 		return err
@@ -90,19 +90,6 @@ func (m *Measurement) secondPass(ctx context.Context, opts options) error {
 	second := measure(e, run, rate)
 	m.Rate, m.ToBook, m.ToOrder, m.Chain = second.Rate, second.ToBook, second.ToOrder, second.Chain
 	return nil
-}
-
-// until ends a source with ctx, for a lenient reader that finds nothing to pass on.
-type until struct {
-	ctx context.Context
-	in  io.Reader
-}
-
-func (u until) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.in.Read(p)
 }
 
 // some is the beginning of a source.

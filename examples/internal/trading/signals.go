@@ -53,10 +53,14 @@ const backlog = 8192
 // feed, an order of ours, or a question for a report.
 type Input struct {
 	Due     int64 // when a message was due, in nanoseconds of the engine's clock; 0: nobody measures
-	Asked   int64 // when a report was asked for, or 0
+	Asked   int64 // when a report was asked for, marketWide, or 0
 	Order   *Order
 	Message itch.Message
 }
+
+// marketWide marks what is no message of the feed but the copy of one, about all
+// stocks, for a shard that the message itself does not go to.
+const marketWide = -1
 
 // Quote is a change of the best prices of a stock.
 type Quote struct {

@@ -3,6 +3,7 @@ package trading
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,36 @@ func openInput(name string) (*input, error) {
 	return in, nil
 }
 
+// openInputUnless is openInput, but ends with ctx: a named pipe cannot be opened
+// before somebody writes to it, and any pipe may be silent. Then the input has
+// nothing in it.
+func openInputUnless(ctx context.Context, name string) (*input, error) {
+	if info, err := os.Stat(name); name != "-" && (err != nil || info.Mode().IsRegular()) {
+		return openInput(name)
+	}
+	type result struct {
+		in  *input
+		err error
+	}
+	opened := make(chan result)
+	go func() {
+		in, err := openInput(name)
+		select {
+		case opened <- result{in, err}:
+		case <-ctx.Done():
+			if err == nil {
+				in.Close()
+			}
+		}
+	}()
+	select {
+	case r := <-opened:
+		return r.in, r.err
+	case <-ctx.Done():
+		return &input{name: name, bytes: strings.NewReader("")}, nil
+	}
+}
+
 func (in *input) detect() error {
 	raw := bufio.NewReaderSize(in.file, 1<<18)
 	in.bytes = raw
@@ -73,7 +104,7 @@ func (in *input) Read(p []byte) (int, error) { return in.bytes.Read(p) }
 
 // Close closes a file. Standard input is not ours to close.
 func (in *input) Close() {
-	if in.file != os.Stdin {
+	if in.file != nil && in.file != os.Stdin {
 		in.file.Close()
 	}
 }

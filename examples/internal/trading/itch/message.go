@@ -130,14 +130,25 @@ func NewStock(symbol string) (s Stock) {
 	return s
 }
 
-// String is the symbol without the padding.
-func (s Stock) String() string { return strings.TrimRight(string(s[:]), " ") }
+// String is the symbol without the padding. What a terminal might take for a
+// command is escaped as in Go.
+func (s Stock) String() string { return plain(s[:]) }
+
+// plain is what is in a padded field, harmless to print.
+func plain(field []byte) string {
+	s := strings.TrimRight(string(field), " ")
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '\\' }) {
+		s = strconv.QuoteToASCII(s)
+		s = s[1 : len(s)-1]
+	}
+	return s
+}
 
 // MPID is the identifier of a market participant, padded with spaces.
 type MPID [4]byte
 
-// String is the identifier without the padding.
-func (p MPID) String() string { return strings.TrimRight(string(p[:]), " ") }
+// String is the identifier without the padding, escaped as that of a Stock.
+func (p MPID) String() string { return plain(p[:]) }
 
 // Price is one with four decimals: 12.34 is 123400.
 type Price uint32

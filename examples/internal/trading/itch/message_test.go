@@ -125,3 +125,17 @@ func TestSymbolsArePadded(t *testing.T) {
 		t.Errorf("%q", s[:])
 	}
 }
+
+func TestSymbolsAreHarmlessToPrint(t *testing.T) {
+	for symbol, want := range map[string]string{
+		"\x1b[2J": `\x1b[2J`, "A\nB": `A\nB`, "A\x00": `A\x00`, "\x9b2J": `\x9b2J`, "\u009bJ": `\u009bJ`, `A\nB`: `A\\nB`, "A\x7f": `A\x7f`,
+		"BRK.B": "BRK.B", "A+=^#-$": "A+=^#-$",
+	} {
+		if got := NewStock(symbol).String(); got != want {
+			t.Errorf("%q prints as %q, want %q", symbol, got, want)
+		}
+	}
+	if got := (MPID{'\x1b', '[', '2', 'J'}).String(); got != `\x1b[2J` {
+		t.Errorf("%q", got)
+	}
+}
