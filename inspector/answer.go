@@ -15,6 +15,7 @@ var patience = 10 * time.Second
 const (
 	onePiece   = 64 << 10 // bytes of a write
 	maxAnswers = 100      // that are under way at once
+	maxWaits   = 50       // that wait before they are made, and take no place of the others
 	worthwhile = 1 << 10  // bytes from which on an answer is compressed
 )
 
@@ -27,6 +28,16 @@ func (i *Inspector) enter(w http.ResponseWriter) (leave func(), ok bool) {
 		return nil, false
 	}
 	return func() { i.answers.Add(-1) }, true
+}
+
+// enterWait is enter for a request that waits before it is answered.
+func (i *Inspector) enterWait(w http.ResponseWriter) (leave func(), ok bool) {
+	if i.waits.Add(1) > maxWaits {
+		i.waits.Add(-1)
+		busy(w, "too many requests wait for a diagnosis")
+		return nil, false
+	}
+	return func() { i.waits.Add(-1) }, true
 }
 
 func busy(w http.ResponseWriter, why string) {

@@ -25,6 +25,7 @@ type Inspector struct {
 	stores   []*storeWatch // see Stores; does not change
 	bridges  bridges
 	answers  atomic.Int64 // under way
+	waits    atomic.Int64 // requests that wait before they are answered
 	locals   atomic.Bool  // somebody was let in by LocalOnly
 	now      func() time.Time
 	release  []func() // what Close calls

@@ -140,7 +140,7 @@ func (i *Inspector) watch(w http.ResponseWriter, r *http.Request, wait string) b
 		return false
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + patience))
-	leave, ok := i.enter(w)
+	leave, ok := i.enterWait(w)
 	if !ok {
 		return false
 	}

@@ -30,7 +30,10 @@ func TestWhatIsKeptBetweenScrapesIsBounded(t *testing.T) {
 		s.RemoveListener(fmt.Sprint(i))
 	}
 	s.RemoveListener("stays")
-	p := c.sources[0].book.by[s.Stats().Info()]
+	book := &c.sources[0].book
+	book.mu.Lock() // listeners that are final tell it, on goroutines of the collector of garbage
+	defer book.mu.Unlock()
+	p := book.by[s.Stats().Info()]
 	if len(p.gone) > maxGone+2 || len(p.open) > maxOpen+2 || len(p.left) > 1 {
 		t.Errorf("%d labels, %d open, %d left", len(p.gone), len(p.open), len(p.left))
 	}

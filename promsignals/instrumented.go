@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"example.com/signals"
 )
@@ -169,23 +170,49 @@ func (i *InstrumentedSignal[T]) Describe(ch chan<- *prometheus.Desc) {
 	i.errorRate.Describe(ch)
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. An emission is counted when it begins and
+// an error after that, so that the errors, which are read first, are never above the
+// emissions, whatever happens meanwhile. The registry would read them in any order.
 func (i *InstrumentedSignal[T]) Collect(ch chan<- prometheus.Metric) {
-	i.emitCounter.Collect(ch)
+	failed := read(i.errorRate)
+	ch <- read(i.emitCounter)
 	i.latencyHist.Collect(ch)
-	i.errorRate.Collect(ch)
+	ch <- failed
 }
 
-// measure is deferred around an emission; it also counts one that a panic or
-// runtime.Goexit ends.
-func (i *InstrumentedSignal[T]) measure(begun time.Time) {
-	i.latencyHist.Observe(time.Since(begun).Seconds())
+// counted is a counter as it was read.
+type counted struct {
+	desc *prometheus.Desc
+	was  dto.Metric
+	err  error
+}
+
+func read(c prometheus.Counter) *counted {
+	m := &counted{desc: c.Desc()}
+	m.err = c.Write(&m.was)
+	return m
+}
+
+// Desc implements prometheus.Metric.
+func (m *counted) Desc() *prometheus.Desc { return m.desc }
+
+// Write implements prometheus.Metric.
+func (m *counted) Write(to *dto.Metric) error {
+	to.Label, to.Counter = m.was.GetLabel(), m.was.GetCounter()
+	return m.err
+}
+
+// measure begins to measure an emission; what it returns is deferred around it, and
+// so also times one that a panic or runtime.Goexit ends.
+func (i *InstrumentedSignal[T]) measure() (ended func()) {
 	i.emitCounter.Inc()
+	begun := time.Now()
+	return func() { i.latencyHist.Observe(time.Since(begun).Seconds()) }
 }
 
 // Emit emits.
 func (i *InstrumentedSignal[T]) Emit(ctx context.Context, payload T) {
-	defer i.measure(time.Now())
+	defer i.measure()()
 	if i.observed {
 		ctx = i.begin(ctx)
 	}
@@ -195,7 +222,7 @@ func (i *InstrumentedSignal[T]) Emit(ctx context.Context, payload T) {
 // TryEmit emits and returns the first failure, as SyncSignal.TryEmit; an async
 // signal says whether it accepted, as Offer.
 func (i *InstrumentedSignal[T]) TryEmit(ctx context.Context, payload T) error {
-	defer i.measure(time.Now())
+	defer i.measure()()
 	e := i.begin(ctx)
 	if s, ok := i.Signal.(interface {
 		TryEmit(ctx context.Context, payload T) error
@@ -208,7 +235,7 @@ func (i *InstrumentedSignal[T]) TryEmit(ctx context.Context, payload T) error {
 // Offer emits and says whether the emission was accepted, as
 // AsyncSignal.Offer; a sync signal always accepts.
 func (i *InstrumentedSignal[T]) Offer(ctx context.Context, payload T) error {
-	defer i.measure(time.Now())
+	defer i.measure()()
 	e := i.begin(ctx)
 	return e.came(i.offer(e, payload))
 }

@@ -100,7 +100,7 @@ func RetryBatch[T any](fn func(context.Context, []T) error, opts ...RetryOption)
 	c.retryIf = nil // rest asks it, for each payload
 	return signals.Identify(func(ctx context.Context, batch []T) error {
 		err := fn(ctx, batch)
-		if err == nil || signals.IsVeto(err) {
+		if err == nil || answered(err) {
 			return err
 		}
 		r := &rest[T]{batch: batch, retryIf: retryIf, errs: make(map[int]error)}
@@ -137,6 +137,9 @@ func (r *rest[T]) took(err error) error {
 		return nil
 	}
 	failed, err := partly(err, len(r.batch))
+	if failed == nil && skips(err) {
+		return r.took(nil)
+	}
 	if failed == nil && signals.IsVeto(err) {
 		for k := range r.batch {
 			i := k
@@ -169,7 +172,7 @@ func (r *rest[T]) took(err error) error {
 			i = r.index[k]
 		}
 		e := failed.Errs[k]
-		if e == nil {
+		if e == nil || skips(e) {
 			delete(r.errs, i)
 			continue
 		}
@@ -218,7 +221,7 @@ func DeadLetterBatch[T any](fn func(context.Context, []T) error, dead signals.Si
 				for i, payload := range batch {
 					l := Letter[T]{payload, whole, attempts}
 					if failed != nil {
-						if l.Err = failed.Errs[i]; l.Err == nil || signals.IsVeto(l.Err) {
+						if l.Err = failed.Errs[i]; l.Err == nil || answered(l.Err) {
 							continue
 						}
 					}

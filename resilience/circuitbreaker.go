@@ -197,7 +197,7 @@ func (p *permit) judgeEach(err error) verdict {
 // listenerEnd hears of each call, failed of each failure: also of that of a Filter,
 // which is no call.
 func (w *watch) listenerEnd(ctx context.Context, l *signals.ListenerInfo, _ time.Duration, err error) {
-	if p := w.permitIn(ctx); p != nil && (err == nil || signals.IsVeto(err)) && (l.Signal.Kind == signals.KindSync || w.listens(l)) {
+	if p := w.permitIn(ctx); p != nil && (err == nil || answered(err)) && (l.Signal.Kind == signals.KindSync || w.listens(l)) {
 		p.call(success)
 	}
 }

@@ -53,7 +53,7 @@ func lettered(ctx context.Context, call func(context.Context) error, send func(c
 	}()
 	err := call(a)
 	returned = true
-	if err != nil && !signals.IsVeto(err) {
+	if err != nil && !answered(err) {
 		send(context.WithoutCancel(ctx), err, callsOf(err))
 	}
 	return err

@@ -39,7 +39,7 @@ func Dedup[T any, K comparable](fn func(context.Context, T) error, key func(T) K
 		handled := false
 		defer func() { s.end(p, handled) }()
 		err := fn(ctx, payload)
-		handled = err == nil
+		handled = err == nil || skips(err)
 		return err
 	}, fn)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"example.com/signals"
 )
 
 // The methods of an error that a listener returned are foreign code, and may
@@ -104,6 +106,20 @@ func text(err error) (s string) {
 		}
 	}()
 	return err.Error()
+}
+
+// answered reports whether what a listener returned is no failure: a veto, or that the
+// listeners behind it need not be called.
+func answered(err error) bool { return skips(err) || signals.IsVeto(err) }
+
+// skips reports whether err is signals.SkipRest, and nothing else joined to it.
+func skips(err error) bool {
+	any := false
+	only := err != nil && parts(err, func(e error) bool {
+		any = is(e, signals.SkipRest)
+		return any
+	})
+	return any && only
 }
 
 // joined is the type that errors.Join makes.

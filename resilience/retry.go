@@ -26,7 +26,7 @@ func Retry[T any](fn func(context.Context, T) error, opts ...RetryOption) func(c
 	c := newRetryConfig(opts)
 	return signals.Identify(func(ctx context.Context, payload T) error {
 		err := fn(ctx, payload)
-		if err == nil || signals.IsVeto(err) {
+		if err == nil || answered(err) {
 			return err
 		}
 		return c.again(ctx, err, func() error { return fn(ctx, payload) })
@@ -84,7 +84,7 @@ func (r *retrying) took(err error) error {
 	if err == nil {
 		return nil
 	}
-	if signals.IsVeto(err) { // an answer, if not the one that was hoped for
+	if answered(err) { // an answer, if not the one that was hoped for
 		r.veto = err
 		return nil
 	}

@@ -49,7 +49,7 @@ func (c *Circuit) judge(ctx context.Context, err error) verdict {
 
 func (c *Circuit) judgePart(ctx context.Context, err error) verdict {
 	switch {
-	case signals.IsVeto(err):
+	case answered(err):
 		return success // an answer: an expected no
 	case as[signals.PanicError](err) != nil || is(err, signals.ErrGoexit):
 		return failure

@@ -28,8 +28,12 @@ func (o *outside) buildDocuments(t *testing.T) {
 	shown := make(map[string][]string) // files by the directory of their module
 	for _, doc := range append(docs, filepath.Join(o.repo, "README.md")) {
 		for _, m := range source.FindAllStringSubmatch(read(t, doc), -1) {
-			dir := o.moduleOf(m[1])
-			if file := m[1]; !slices.Contains(shown[dir], file) {
+			dir, file := o.moduleOf(m[1]), m[1]
+			switch {
+			case slices.Contains(shown[dir], file):
+			case o.insideOnly(t, dir, path.Dir(file)):
+				t.Logf("%s uses internal packages of another module: it cannot be compiled outside", file)
+			default:
 				shown[dir] = append(shown[dir], file)
 			}
 		}
@@ -113,6 +117,32 @@ func (o *outside) copyFile(t *testing.T, dir, file string) (needs []string) {
 	}
 	write(t, o.dir, path.Join("shown", file), text)
 	return needs
+}
+
+// insideOnly reports whether a package of the module in dir imports an internal
+// package of another module of the repository.
+func (o *outside) insideOnly(t *testing.T, dir, pkg string) bool {
+	files, err := filepath.Glob(filepath.Join(o.repo, pkg, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := o.mods[dir].Module.Path + "/"
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range parsed.Imports {
+			imported := strings.Trim(i.Path.Value, `"`)
+			if strings.HasPrefix(imported, o.mods["."].Module.Path+"/") && strings.Contains(imported, "/internal/") && !strings.HasPrefix(imported, own) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func read(t *testing.T, file string) string {
