@@ -177,7 +177,7 @@ func (l *Listener) open() error {
 		return err
 	}
 	l.state.at, l.state.dead, l.state.standby = c.Position, c.Dead, true
-	if c.Stopped == "" {
+	if c.Stopped == "" || isOlderCopy(c.Stopped) {
 		return nil
 	}
 	// This is another try. Whoever waits for the key from now on must not be

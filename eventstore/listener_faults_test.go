@@ -113,6 +113,28 @@ func TestACheckpointBeyondTheHeadIsNoticed(t *testing.T) {
 	if err := l.Err(); err == nil || !strings.Contains(err.Error(), "older copy") {
 		t.Errorf("error %v", err)
 	}
+	// Also by who waits afterwards, and when the head has passed that position.
+	if err := store.Wait(t.Context(), "k", 1); err == nil || !strings.Contains(err.Error(), "older copy") {
+		t.Errorf("Wait returned %v", err)
+	}
+	for range 8 {
+		mustAppend(t, store, "a")
+	}
+	again := listen(t, store, "k", func(context.Context, eventstore.Recorded) error {
+		t.Error("it goes on in another history")
+		return nil
+	})
+	<-again.Done()
+	if err := again.Err(); err == nil || !strings.Contains(err.Error(), "older copy") {
+		t.Errorf("error %v, with the head behind the checkpoint", err)
+	}
+	if err := store.DeleteCheckpoint(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	anew := listen(t, store, "k", func(context.Context, eventstore.Recorded) error { return nil })
+	if err := store.Wait(t.Context(), "k", 8); err != nil {
+		t.Errorf("%v, %v", err, anew.Err())
+	}
 }
 
 func TestAListenerWhoseCheckpointIsDeletedEnds(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -59,7 +60,7 @@ func (l *Listener) terms() error {
 			l.store.log(levelError, "eventstore: a durable listener ended", "key", l.key, "err", final.err)
 			return final.err
 		}
-		if errors.Is(err, ErrBroken) || errors.Is(err, ErrClosed) || errors.Is(err, ErrUnsupported) {
+		if endsListeners(err) {
 			// Only a new Store over the reopened backend can go on.
 			err = failed(fmt.Sprintf("listener %q", l.key), err)
 			l.store.log(levelError, "eventstore: a durable listener ended", "key", l.key, "err", err)
@@ -75,6 +76,18 @@ func (l *Listener) terms() error {
 		l.sleep(l.stopping, rest)
 	}
 }
+
+// endsListeners reports whether no listener of the Store can go on.
+func endsListeners(err error) bool {
+	return errors.Is(err, ErrBroken) || errors.Is(err, ErrClosed) || errors.Is(err, ErrUnsupported)
+}
+
+// olderCopy is the end of the error of a listener whose checkpoint is of another
+// history. Unlike other failures at which a listener has stopped, it stays with the
+// checkpoint until that is deleted.
+const olderCopy = "the store is an older copy; delete the checkpoint to begin anew"
+
+func isOlderCopy(stopped string) bool { return strings.HasSuffix(stopped, olderCopy) }
 
 // errLeaseLost: another one may be working.
 var errLeaseLost = errors.New("the lease was lost")
@@ -122,9 +135,16 @@ func (l *Listener) term() error {
 	if err != nil {
 		return err
 	}
+	if isOlderCopy(c.Stopped) {
+		return &finalError{errors.New(c.Stopped)}
+	}
 	if c.Position > head {
-		return &finalError{fmt.Errorf("eventstore: listener %q: its checkpoint is at %d, but the store's last event at %d: the store is an older copy; "+
-			"delete the checkpoint to begin anew", l.key, c.Position, head)}
+		err := fmt.Errorf("eventstore: listener %q: its checkpoint is at %d, but the store's last event at %d: "+olderCopy, l.key, c.Position, head)
+		// Noted, so that it is known also when the head has passed that position.
+		if noting := l.keys.Advance(ctx, Move{Key: l.key, From: c.Position, To: c.Position, Stopped: text(err)}, nil); noting != nil {
+			return noting
+		}
+		return &finalError{err}
 	}
 	l.mu.Lock()
 	l.state.at, l.state.head, l.state.dead, l.state.standby = c.Position, head, c.Dead, false

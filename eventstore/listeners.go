@@ -49,12 +49,16 @@ func (ls *listeners) remove(l *Listener) {
 	}
 }
 
-// whyEnded returns the error with that text at which the key's last listener
-// stopped: the error itself, if that was in this store.
+// whyEnded returns why the key's last listener ended, if it failed: stopped is what
+// its checkpoint says, or "". It is the error itself, if that was in this store.
 func (ls *listeners) whyEnded(key, stopped string) error {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if err := ls.failed[key]; err != nil && text(err) == stopped {
+	err := ls.failed[key]
+	switch {
+	case stopped == "" && !endsListeners(err): // there was none, or somebody tries again
+		return nil
+	case err != nil && (stopped == "" || text(err) == stopped):
 		return err
 	}
 	return errors.New(stopped)

@@ -13,9 +13,9 @@ import (
 // writes in what the listener makes. What it gave up, as a dead letter, counts as
 // finished, and so does what passed it by.
 //
-// Errors at once: an unknown key; a listener that has stopped at a failure,
-// with that failure; a call from inside of that listener,
-// signals.ErrWouldDeadlock. If no listener with the key runs anywhere, Wait waits
+// Errors at once: an unknown key; a listener that has stopped at a failure, or that
+// of this Store which ended with an error, with that; a call from inside of that
+// listener, signals.ErrWouldDeadlock. If no listener with the key runs anywhere, Wait waits
 // for one until ctx ends.
 func (s *Store) Wait(ctx context.Context, key string, p Position) error {
 	if err := s.wait(orBackground(ctx), key, p); err != nil {
@@ -71,10 +71,14 @@ func (s *Store) wait(ctx context.Context, key string, p Position) error {
 			switch {
 			case err != nil:
 				return err
+			case isOlderCopy(c.Stopped): // and the position is of another history
+				return s.listeners.whyEnded(key, c.Stopped)
 			case c.Position >= p:
 				return nil
-			case c.Stopped != "" && l == nil:
-				return s.listeners.whyEnded(key, c.Stopped)
+			case l == nil:
+				if err := s.listeners.whyEnded(key, c.Stopped); err != nil {
+					return err
+				}
 			}
 		}
 		s.rest(ctx, told, changed, working)

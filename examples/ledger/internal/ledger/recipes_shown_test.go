@@ -119,6 +119,9 @@ func move(ctx context.Context, from, to *eventstore.Store, keys ...string) error
 		if err != nil {
 			return err
 		}
+		if len(there) == 0 {
+			return fmt.Errorf("no listener has the key %q in the old store", key)
+		}
 		for _, c := range there {
 			if c.Dead > 0 {
 				return fmt.Errorf("%q has %d dead letters: redeliver or discard them first", key, c.Dead)

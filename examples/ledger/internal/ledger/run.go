@@ -67,10 +67,11 @@ func Run(ctx context.Context, db *Database, config Config) (s Summary, err error
 		snapshots.Add(1)
 		return nil
 	})
-	if _, err := keep(db, store, current); err != nil {
+	books, err := keep(db, store, current)
+	if err != nil {
 		return s, err
 	}
-	if s.Before, err = serve(ctx, store, config); err != nil {
+	if s.Before, err = serve(ctx, store, books, config); err != nil {
 		return s, err
 	}
 	if s.Interrupted = ctx.Err() != nil; !s.Interrupted {
@@ -99,10 +100,18 @@ func found(ctx context.Context, db *Database) (err error) {
 }
 
 // serve answers the requests of all customers, who do not wait for each other,
-// until ctx ends. It returns how many had an answer before.
-func serve(ctx context.Context, store *eventstore.Store, config Config) (before int, err error) {
+// until ctx ends, or nobody keeps the books any more. It returns how many had an
+// answer before.
+func serve(ctx context.Context, store *eventstore.Store, books *eventstore.Listener, config Config) (before int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	go func() {
+		select {
+		case <-books.Done():
+			cancel(books.Err())
+		case <-ctx.Done():
+		}
+	}()
 	finish := context.WithoutCancel(ctx)
 	var all sync.WaitGroup
 	for i := range names {
