@@ -258,3 +258,10 @@ func TestFewSignalsAndListenersAreDrawnOfMany(t *testing.T) {
 		t.Errorf("the last page leaves out %d; want 25", next.Omitted)
 	}
 }
+
+func TestMermaidShowsANumberSignAsItIs(t *testing.T) {
+	g := Graph{Nodes: []Node{{ID: "a", Type: NodeSignal, Label: "a#35;b \"c\""}}}
+	if got := g.mermaid(); !strings.Contains(got, `"a#35;35;b #quot;c#quot;"`) {
+		t.Errorf("got %s", got)
+	}
+}

@@ -38,7 +38,8 @@ func (d operatorDesk) access(r *http.Request) inspector.Access {
 	if c, err := r.Cookie(operatorCookie); err == nil && d.knows(c.Value) {
 		return inspector.ViewPayloads
 	}
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && d.knows(token) {
+	// The scheme may be in any case (RFC 9110, 11.1).
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") && d.knows(token) {
 		return inspector.ViewPayloads
 	}
 	return inspector.LocalOnly(r)

@@ -45,8 +45,9 @@ func TestPayloadsAreForTheOperatorAlone(t *testing.T) {
 		t.Fatalf("the token: %d %v", w.Code, w.Header())
 	}
 	for name, change := range map[string]func(*http.Request){
-		"with the cookie": func(r *http.Request) { r.AddCookie(w.Result().Cookies()[0]) },
-		"with the header": func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+api.desk.token) },
+		"with the cookie":     func(r *http.Request) { r.AddCookie(w.Result().Cookies()[0]) },
+		"with the header":     func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+api.desk.token) },
+		"with a lower scheme": func(r *http.Request) { r.Header.Set("Authorization", "bearer "+api.desk.token) },
 	} {
 		if got := elsewhere(change); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "85123A") || strings.Contains(got.Body.String(), "4242") {
 			t.Errorf("%s: %d %s", name, got.Code, got.Body)
