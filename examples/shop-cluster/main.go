@@ -12,8 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/term"
-
+	"example.com/signals/examples/internal/terminal"
 	"example.com/signals/examples/shop-cluster/internal/cluster"
 )
 
@@ -34,14 +33,7 @@ func main() {
 	os.Exit(cluster.Command(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
 }
 
-// width is that of the terminal, or 0 if there is none.
 func width() int {
-	fd := int(os.Stdout.Fd())
-	if !term.IsTerminal(fd) {
-		return 0
-	}
-	if w, _, err := term.GetSize(fd); err == nil && w > 0 {
-		return w
-	}
-	return 80
+	w, _ := terminal.Size(os.Stdout)
+	return w
 }

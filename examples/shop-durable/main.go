@@ -12,8 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/term"
-
+	"example.com/signals/examples/internal/terminal"
 	"example.com/signals/examples/shop-durable/internal/durable"
 )
 
@@ -22,12 +21,6 @@ func main() {
 	// no longer caught: a second one ends the program as a kill would.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	width := 0
-	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		width = 80
-		if w, _, err := term.GetSize(fd); err == nil && w > 0 {
-			width = w
-		}
-	}
+	width, _ := terminal.Size(os.Stdout)
 	os.Exit(durable.Command(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
 }

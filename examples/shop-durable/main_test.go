@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -30,51 +30,26 @@ var kills = flag.Int("kills", 4, "how often the live shop is killed")
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if path, err := binary(); err == nil {
-			os.RemoveAll(filepath.Dir(path))
-		}
+		binary.Remove()
 		os.Exit(code)
 	}))
 }
 
-// binary builds the program once for all tests, always without the race detector:
-// it makes SQLite in Go thirty times slower, and the tests of internal/durable have
-// it.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "shop-durable")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "shop-durable")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, errors.Join(err, os.Chmod(dir, 0o755)) // for a test that is another user
-})
+// binary is the program, always without the race detector: it makes SQLite in Go
+// thirty times slower, and the tests of internal/durable have it.
+var binary = exampletest.NewProgram("shop-durable")
 
 // program is the shop, ready to start; it ends with the test at the latest.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, path, args...)
+	return binary.Command(t, args...)
 }
 
 // finished runs the program to its end.
 func finished(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		t.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	r := exampletest.Finished(t, cmd)
+	return r.Code, r.Stdout, r.Stderr
 }
 
 const header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"

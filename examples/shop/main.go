@@ -9,9 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/term"
-
 	"example.com/signals/examples/internal/shop"
+	"example.com/signals/examples/internal/terminal"
 )
 
 // main holds nothing that has a signal in it: every package that does is
@@ -22,12 +21,6 @@ func main() {
 	// no longer caught, so that a second one ends a shop that hangs.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	width := 0
-	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		width = 80
-		if w, _, err := term.GetSize(fd); err == nil && w > 0 {
-			width = w
-		}
-	}
+	width, _ := terminal.Size(os.Stdout)
 	os.Exit(shop.Command(ctx, os.Args[1:], os.Stdout, os.Stderr, width))
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -26,14 +25,14 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/shop"
 )
 
 func TestMain(m *testing.M) {
+	binary = exampletest.NewProgram("shop", fmt.Sprintf("-race=%t", raceEnabled))
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if path, err := binary(); err == nil {
-			os.RemoveAll(filepath.Dir(path))
-		}
+		binary.Remove()
 		os.Exit(code)
 	}))
 }
@@ -45,49 +44,13 @@ const row = "536365,85123A,\"HEART, WHITE\",6,2010-12-01 08:26:00,2.55,17850.0,U
 // raceEnabled is set by race_test.go.
 var raceEnabled bool
 
-// binary builds the program once for all tests, with the race detector if they
-// have it.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "shop")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "shop")
-	out, err := exec.Command("go", "build", fmt.Sprintf("-race=%t", raceEnabled), "-o", path, ".").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, err
-})
+// binary is the program, with the race detector if the tests have it.
+var binary *exampletest.Program
 
 // program is the shop, ready to start; it ends with the test at the latest.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, path, args...)
-}
-
-// result is what a program left behind.
-type result struct {
-	code           int
-	stdout, stderr string
-}
-
-func finished(t *testing.T, cmd *exec.Cmd) result {
-	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	return binary.Command(t, args...)
 }
 
 // file writes a file of that name and content.
@@ -140,23 +103,23 @@ func TestWrongUseGivesOneClearLine(t *testing.T) {
 		{"cut off", []string{"-replay", file(t, "a.csv.gz", z.String()[:z.Len()/2])}, shop.ExitFailed, "cut off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := finished(t, program(t, c.args...))
-			if got.code != c.code {
-				t.Errorf("exit code %d, want %d", got.code, c.code)
+			got := exampletest.Finished(t, program(t, c.args...))
+			if got.Code != c.code {
+				t.Errorf("exit code %d, want %d", got.Code, c.code)
 			}
-			if !strings.HasPrefix(got.stderr, "shop: ") || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, c.want) {
-				t.Errorf("stderr is %q, want one line with %q", got.stderr, c.want)
+			if !strings.HasPrefix(got.Stderr, "shop: ") || strings.Count(got.Stderr, "\n") != 1 || !strings.Contains(got.Stderr, c.want) {
+				t.Errorf("stderr is %q, want one line with %q", got.Stderr, c.want)
 			}
-			if got.stdout != "" {
-				t.Errorf("stdout is %q, want nothing", got.stdout)
+			if got.Stdout != "" {
+				t.Errorf("stdout is %q, want nothing", got.Stdout)
 			}
 		})
 	}
 }
 
 func TestHelp(t *testing.T) {
-	got := finished(t, program(t, "-help"))
-	if got.code != shop.ExitOK || got.stderr != "" || !strings.HasPrefix(got.stdout, "usage: ") {
+	got := exampletest.Finished(t, program(t, "-help"))
+	if got.Code != shop.ExitOK || got.Stderr != "" || !strings.HasPrefix(got.Stdout, "usage: ") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -164,16 +127,16 @@ func TestHelp(t *testing.T) {
 func TestReplayOfStandardInput(t *testing.T) {
 	cmd := program(t, "-replay", "-")
 	cmd.Stdin = strings.NewReader(header + row + "C" + strings.Replace(row, ",6,", ",-6,", 1))
-	got := finished(t, cmd)
-	if got.code != shop.ExitOK || got.stderr != "" || !strings.Contains(got.stdout, "nothing lost: 1 orders and 1 cancellations") {
+	got := exampletest.Finished(t, cmd)
+	if got.Code != shop.ExitOK || got.Stderr != "" || !strings.Contains(got.Stdout, "nothing lost: 1 orders and 1 cancellations") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestExitCodeTellsOfMalformedRows(t *testing.T) {
-	got := finished(t, program(t, "-replay", file(t, "a.csv", header+row+"nonsense\n"+row)))
+	got := exampletest.Finished(t, program(t, "-replay", file(t, "a.csv", header+row+"nonsense\n"+row)))
 	want := "shop: line 3: 1 fields, want 8; skipped\nshop: 1 malformed rows were skipped\n"
-	if got.code != shop.ExitMalformed || got.stderr != want || !strings.Contains(got.stdout, "all totals agree") {
+	if got.Code != shop.ExitMalformed || got.Stderr != want || !strings.Contains(got.Stdout, "all totals agree") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -405,10 +368,10 @@ func grouped(n int64) string {
 }
 
 func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
-	got := finished(t, program(t, "-orders", "200", "-speed", "max"))
+	got := exampletest.Finished(t, program(t, "-orders", "200", "-speed", "max"))
 	// One of them is an order that the gateway fails at for good.
-	if got.code != shop.ExitOK || !strings.Contains(got.stdout, "Orders accepted: 199 from the generator, 0 from clients; 1 refused") ||
-		!strings.Contains(got.stdout, "nothing lost") || !strings.Contains(got.stdout, "1 dead letters, 1 of them settled") {
+	if got.Code != shop.ExitOK || !strings.Contains(got.Stdout, "Orders accepted: 199 from the generator, 0 from clients; 1 refused") ||
+		!strings.Contains(got.Stdout, "nothing lost") || !strings.Contains(got.Stdout, "1 dead letters, 1 of them settled") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -450,45 +413,22 @@ func TestReplayOfTheRealFile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
-	got := finished(t, program(t, "-replay", realFile(t)))
+	got := exampletest.Finished(t, program(t, "-replay", exampletest.RealFile(t, "online-retail.csv.gz")))
 	// On a busy machine the library may warn that a listener is slow.
-	stderr := regexp.MustCompile(`(?m)^.*level=WARN msg="signals: slow listener".*\n`).ReplaceAllString(got.stderr, "")
-	if got.code != shop.ExitOK || stderr != "" {
-		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+	stderr := regexp.MustCompile(`(?m)^.*level=WARN msg="signals: slow listener".*\n`).ReplaceAllString(got.Stderr, "")
+	if got.Code != shop.ExitOK || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", got.Code, got.Stderr)
 	}
 	for name, want := range map[string]string{
 		"lines": "541,909", "distinct invoices": "25,900", "of them cancellations": "3,836", "distinct customers": "4,372",
 		"lines without a customer": "135,080", "distinct stock codes": "4,070", "lines priced at zero or below": "2,517",
 		"quantity": "5,176,450", "revenue": "9,747,747.934",
 	} {
-		if !regexp.MustCompile(`(?m)^\s*` + name + `\s+` + regexp.QuoteMeta(want) + `\s+` + regexp.QuoteMeta(want) + `\s*$`).MatchString(got.stdout) {
+		if !regexp.MustCompile(`(?m)^\s*` + name + `\s+` + regexp.QuoteMeta(want) + `\s+` + regexp.QuoteMeta(want) + `\s*$`).MatchString(got.Stdout) {
 			t.Errorf("no line with %s, %s and %s again", name, want, want)
 		}
 	}
 	if t.Failed() {
-		t.Log(got.stdout)
+		t.Log(got.Stdout)
 	}
-}
-
-// realFile is the Online Retail file, or the test is skipped.
-func realFile(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			break
-		} else if parent := filepath.Dir(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
-			t.Skipf("no go.work above: %v", err)
-		} else {
-			dir = parent
-		}
-	}
-	path := filepath.Join(dir, "..", "shared", "data", "online-retail.csv.gz")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the Online Retail file is not here: %v", err)
-	}
-	return path
 }

@@ -9,8 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/term"
-
+	"example.com/signals/examples/internal/terminal"
 	"example.com/signals/examples/internal/trading"
 )
 
@@ -24,15 +23,4 @@ func main() {
 	}))
 }
 
-// size is that of the terminal, or 0, 0 if there is none. It may change.
-func size() (width, height int) {
-	fd := int(os.Stdout.Fd())
-	if !term.IsTerminal(fd) {
-		return 0, 0
-	}
-	width, height, err := term.GetSize(fd)
-	if err != nil || width <= 0 || height <= 0 {
-		return 80, 24
-	}
-	return width, height
-}
+func size() (width, height int) { return terminal.Size(os.Stdout) }

@@ -3,54 +3,32 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/trading"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
+	binary.Remove()
 	os.Exit(code)
 }
 
-// binary builds the program once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "trading")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "trading")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var binary = exampletest.NewProgram("trading")
 
 // program is the program, ready to start; it ends with the test at the latest.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, path, args...)
+	return binary.Command(t, args...)
 }
 
 // TestASignalEndsTheDayInGoodOrder interrupts a session that would take an hour.

@@ -3,9 +3,7 @@ package shop
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/signals/examples/internal/exampletest"
 )
 
 // replayed runs a file through a shop and returns what was written to the
@@ -195,33 +195,8 @@ func TestInterruptDoesNotWaitForInputThatNeverBegins(t *testing.T) {
 	}
 }
 
-// realFile is the Online Retail file, or the test is skipped.
-func realFile(t testing.TB) string {
-	t.Helper()
-	dir, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		_, err := os.Stat(filepath.Join(dir, "go.work"))
-		if err == nil {
-			break
-		}
-		if parent := filepath.Dir(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
-			t.Skipf("no go.work above: %v", err)
-		} else {
-			dir = parent
-		}
-	}
-	path := filepath.Join(dir, "..", "shared", "data", "online-retail.csv.gz")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the Online Retail file is not here: %v", err)
-	}
-	return path
-}
-
 func TestRealFile(t *testing.T) {
-	s, done, _, complaints, err := replayed(t, t.Context(), realFile(t), MaxSpeed)
+	s, done, _, complaints, err := replayed(t, t.Context(), exampletest.RealFile(t, "online-retail.csv.gz"), MaxSpeed)
 	if err != nil || complaints != "" || done != (Replayed{Lines: 541_909}) {
 		t.Fatalf("%+v, %q, %v", done, complaints, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"testing"
 
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/trading/feedgen"
 )
 
@@ -100,7 +101,7 @@ func TestBooksOfAnInventedDayAreThoseOfTheOracle(t *testing.T) {
 }
 
 func TestBooksOfTheRealSample(t *testing.T) {
-	f, err := os.Open(sampleFile(t))
+	f, err := os.Open(exampletest.RealFile(t, "sample.itch50.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/trading/feedgen"
 	"example.com/signals/examples/internal/trading/itch"
 )
@@ -121,7 +122,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestReplayOfTheRealSampleForScripts(t *testing.T) {
-	got := run(t.Context(), 0, 0, "-replay", sampleFile(t), "-json")
+	got := run(t.Context(), 0, 0, "-replay", exampletest.RealFile(t, "sample.itch50.gz"), "-json")
 	var s summary
 	if err := json.Unmarshal([]byte(got.stdout), &s); err != nil || got.code != ExitOK || got.stderr != "" {
 		t.Fatalf("%+v, %v", got, err)

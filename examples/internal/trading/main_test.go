@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -67,27 +64,4 @@ func sent(t *testing.T, e *Engine, all ...itch.Message) {
 	if _, err := e.Feed(t.Context(), &src, Pace{}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// sampleFile is the real sample, or the test is skipped.
-func sampleFile(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			break
-		} else if parent := filepath.Dir(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
-			t.Skipf("no go.work above: %v", err)
-		} else {
-			dir = parent
-		}
-	}
-	path := filepath.Join(dir, "..", "shared", "data", "sample.itch50.gz")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the sample of a real feed is not here: %v", err)
-	}
-	return path
 }

@@ -17,6 +17,7 @@ import (
 
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/shop"
 	"example.com/signals/natsignals"
 	"example.com/signals/natsignals/embedded"
@@ -77,10 +78,7 @@ var whole = flag.Bool("whole", false, "replay all of the real file, which takes 
 
 // The totals are those that ../shared/data/README.md knows.
 func TestTotalsOfTheRealFileAreExactWhoeverIsKilled(t *testing.T) {
-	file := filepath.Join("..", "..", "..", "..", retail)
-	if _, err := os.Stat(file); err != nil {
-		t.Skip("the Online Retail file is not there: ", err)
-	}
+	file := exampletest.RealFile(t, filepath.Base(retail))
 	if !*whole {
 		file = beginningOf(t, file, 10_000)
 	}

@@ -5,17 +5,16 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/signals/eventstore"
+	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -148,7 +147,7 @@ func TestTheRealFileKilledAndReplayedHasItsPublishedTotals(t *testing.T) {
 		Quantity: 5_176_450, Unpriced: 2_517,
 	}
 	want.Revenue, _ = shop.ParseMoney("9747747.934")
-	path, dir := realFile(t), t.TempDir()
+	path, dir := exampletest.RealFile(t, "online-retail.csv.gz"), t.TempDir()
 	args := []string{"-data", dir, "-replay", path}
 	told := map[string]bool{}
 	for range 3 {
@@ -161,27 +160,4 @@ func TestTheRealFileKilledAndReplayedHasItsPublishedTotals(t *testing.T) {
 		t.Errorf("nothing about the cost:\n%s", got.stdout)
 	}
 	t.Log(got.stdout[strings.Index(got.stdout, "durability: "):])
-}
-
-// realFile is the Online Retail file, or the test is skipped.
-func realFile(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			break
-		} else if parent := filepath.Dir(dir); !errors.Is(err, fs.ErrNotExist) || parent == dir {
-			t.Skipf("no go.work above: %v", err)
-		} else {
-			dir = parent
-		}
-	}
-	path := filepath.Join(dir, "..", "shared", "data", "online-retail.csv.gz")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the Online Retail file is not here: %v", err)
-	}
-	return path
 }
