@@ -177,7 +177,7 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 	}
 	defer b.mu.Unlock()
 	if e.ended {
-		return b.tidy().Len(), e.scopeClosed()
+		return b.list.Load().Len(), e.scopeClosed()
 	}
 	if e.Key != "" {
 		if b.keys[e.Key] != nil {
@@ -195,7 +195,7 @@ func (b *base) add(e *entry, h *listen.Handler, plain, fails unsafe.Pointer, att
 	if attach != nil {
 		attach() // from here on it may be called
 	}
-	old := b.tidy()
+	old := b.list.Load() // tidy, as it was above
 	if old == nil {
 		old = roster.New(e.st.slow(), e.st.counts())
 	}

@@ -78,7 +78,7 @@ func openShopWith(t *testing.T, speed shop.Speed) (url string, bus *signals.Bus)
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("a browser takes a minute: not with -short")
 	}
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -153,7 +153,7 @@ func (x *emission) special(r *roster.Row, p payloadOf) (listen.Undo, error) {
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
 	undo, err := c.Make(x.ctx, p.run, p.keep, nil) // nil: an emission under way may still call one that was removed
-	x.called(r, &c)
+	x.count(r, &c)
 	return undo, err
 }
 
@@ -161,11 +161,12 @@ func (x *emission) special(r *roster.Row, p payloadOf) (listen.Undo, error) {
 func (x *emission) observed(ctx context.Context, r *roster.Row, p payloadOf, ended any) (listen.Undo, error) {
 	c := listen.Call{Member: r.Member, Handler: r.Handler}
 	undo, err := c.Begun(ctx, p.run, p.keep, ended)
-	x.called(r, &c)
+	x.count(r, &c)
 	return undo, err
 }
 
-func (x *emission) called(r *roster.Row, c *listen.Call) {
+// count notes what has come of a call.
+func (x *emission) count(r *roster.Row, c *listen.Call) {
 	x.skip = c.Skip
 	if c.Called && r.Delivered != nil {
 		r.Delivered.At(x.k).Add(1)

@@ -34,7 +34,7 @@ type Typed[T any] struct{}
 type slot[T any] struct {
 	_       [0]func()       // not comparable: the compiler makes no function for that; at the end it would take room
 	ctx     context.Context // at the beginning, where contextOf finds it
-	payload T               // the last field, as newPayloadType knows
+	payload T               // the last field, as fields knows
 }
 
 // Slot is of Payload.

@@ -18,9 +18,14 @@ type payloadType struct {
 }
 
 func newPayloadType(p Payload) payloadType {
-	slot := reflect.TypeOf(p.Slot()).Elem()
-	payload := slot.Field(slot.NumField() - 1)
+	slot, payload := fields(p)
 	return payloadType{p, slot, payload.Type, payload.Offset}
+}
+
+// fields returns the type of a slot, and its field that is the payload.
+func fields(p Payload) (slot reflect.Type, payload reflect.StructField) {
+	slot = reflect.TypeOf(p.Slot()).Elem()
+	return slot, slot.Field(slot.NumField() - 1)
 }
 
 // Make returns n empty slots.
@@ -59,8 +64,8 @@ func (t *payloadType) runner(slot unsafe.Pointer) listen.Runner {
 // TypeOf returns the payload type T of a Payload, or of a *T.
 func TypeOf(of any) reflect.Type {
 	if p, ok := of.(Payload); ok {
-		slot := reflect.TypeOf(p.Slot()).Elem()
-		return slot.Field(slot.NumField() - 1).Type
+		_, payload := fields(p)
+		return payload.Type
 	}
 	return reflect.TypeOf(of).Elem()
 }

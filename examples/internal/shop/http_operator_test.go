@@ -18,6 +18,9 @@ func TestPayloadsAreForTheOperatorAlone(t *testing.T) {
 	if _, err := s.Place(t.Context(), order("1")); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Signals.Accepted.Drain(t.Context()); err != nil { // the inspector's tap has it then
+		t.Fatal(err)
+	}
 	const payloads = "/signals/payloads.json?signal=order.accepted"
 	if w := local(t, api, payloads); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "85123A") {
 		t.Errorf("without the token: %d %s", w.Code, w.Body)
@@ -78,7 +81,7 @@ func TestADeclinedCardIsNothingWrong(t *testing.T) {
 		if w := local(t, api, "/signals/diagnosis.json"); !strings.Contains(w.Body.String(), `"healthy":true`) || !strings.Contains(w.Body.String(), `"vetoes":4`) {
 			t.Errorf("the diagnosis says %s", w.Body)
 		}
-		if w := local(t, api, "/metrics"); strings.Contains(w.Body.String(), `signals_failures_total{signal="order.placed"} 3`) {
+		if w := local(t, api, "/metrics"); !strings.Contains(w.Body.String(), `signals_failures_total{signal="order.placed"} 0`) {
 			t.Errorf("an alert would fire:\n%s", w.Body)
 		}
 		closed(t, s)
