@@ -104,16 +104,7 @@ func (m *model) endBatch(l *modelListener, c *modelCall, err string) {
 		l.run += more
 		m.run += more
 	}
-	switch err {
-	case "skip":
-		err = ""
-	case "veto":
-		l.vetoed++
-	case "":
-	default:
-		l.failed++
-		m.failures = append(m.failures, fmt.Sprintf("%s %d %s", l.key, c.payloads(), err))
-	}
+	err = m.outcome(l, c.payloads(), err)
 	m.failFilters(l, c)
 	l.calls = slices.DeleteFunc(l.calls, func(d *modelCall) bool { return d == c })
 	for _, e := range c.in {

@@ -445,17 +445,22 @@ func (m *model) leave(l *modelListener, c *modelCall) {
 }
 
 func (m *model) end(l *modelListener, c *modelCall, err string) {
+	m.take(l, c, m.outcome(l, c.e.payload, err))
+}
+
+// outcome counts what has come of a call with what, and returns its error.
+func (m *model) outcome(l *modelListener, what any, err string) string {
 	switch err {
 	case "skip": // as nil
-		err = ""
+		return ""
 	case "veto":
 		l.vetoed++
 	case "":
 	default:
 		l.failed++
-		m.failures = append(m.failures, fmt.Sprintf("%s %d %s", l.key, c.e.payload, err))
+		m.failures = append(m.failures, fmt.Sprintf("%s %d %s", l.key, what, err))
 	}
-	m.take(l, c, err)
+	return err
 }
 
 // take takes c from the calls of l.
