@@ -61,12 +61,20 @@ func (w *watch) enter(slowAfter time.Duration, m *listen.Member) *flight {
 	// it looks for emissions: one of the two sees the other. One that was made in
 	// a bubble which is gone, or outside of this one, is as good as none: the clock
 	// tells.
-	if due := w.due.Load(); due == 0 || now > due+int64(slowAfter) || due > now+int64(slowAfter) {
+	if w.unarmed(now, slowAfter) {
 		w.mu.Lock()
-		w.arm(now, int64(slowAfter), slowAfter)
+		if now := watched(); w.unarmed(now, slowAfter) { // nobody else has been here first
+			w.arm(now, int64(slowAfter), slowAfter)
+		}
 		w.mu.Unlock()
 	}
 	return f
+}
+
+// unarmed reports whether no timer will look in time.
+func (w *watch) unarmed(now int64, slowAfter time.Duration) bool {
+	due := w.due.Load()
+	return due == 0 || now > due+int64(slowAfter) || due > now+int64(slowAfter)
 }
 
 // watched is the time for flight.begun, which is not 0.
@@ -135,21 +143,23 @@ func (w *watch) arm(now, in int64, slowAfter time.Duration) {
 	weakly := weak.Make(w) // it keeps no signal alive that was dropped
 	time.AfterFunc(time.Duration(in), func() {
 		if w := weakly.Value(); w != nil {
-			w.look(slowAfter)
+			w.look(due, slowAfter)
 		}
 	})
 }
 
 // look warns of the calls that are late, and comes back when the next one could
-// be.
-func (w *watch) look(slowAfter time.Duration) {
+// be. It is called by the timer that was due then; if that was late itself, and
+// another one has taken its place, only that one comes back: or there would be two
+// from then on.
+func (w *watch) look(due int64, slowAfter time.Duration) {
 	type warning struct {
 		m   *listen.Member
 		ran time.Duration
 	}
 	var warnings []warning
 	w.mu.Lock()
-	w.due.Store(0)
+	mine := w.due.CompareAndSwap(due, 0)
 	now, in := int64(tally.Clock()), int64(math.MaxInt64)
 	see := func(f *flight) {
 		begun, m := f.begun.Load(), f.member.Load()
@@ -177,7 +187,7 @@ func (w *watch) look(slowAfter time.Duration) {
 	for f := w.first; f != nil; f = f.after {
 		see(f)
 	}
-	if in < math.MaxInt64 && w.due.Load() == 0 {
+	if mine && in < math.MaxInt64 {
 		w.arm(now, in, slowAfter)
 	}
 	w.mu.Unlock()

@@ -31,17 +31,19 @@ func (g *Engine) arm(now time.Duration) {
 
 func (g *Engine) armFor(now, in time.Duration) {
 	weakly := weak.Make(g) // it keeps no signal alive that was dropped
-	g.alarm = alarm{true, now + in}
+	due := now + in
+	g.alarm = alarm{true, due}
 	time.AfterFunc(in, func() {
 		if g := weakly.Value(); g != nil {
-			g.late()
+			g.late(due)
 		}
 	})
 }
 
 // late warns of the calls that have run longer than SlowAfter, once each, and
-// comes back when the next one could be late.
-func (g *Engine) late() {
+// comes back when the next one could be late: unless the timer, which was due then,
+// was late itself and another one has taken its place.
+func (g *Engine) late(due time.Duration) {
 	type warning struct {
 		l   listen.Listener
 		ran time.Duration
@@ -70,9 +72,11 @@ func (g *Engine) late() {
 			}
 		}
 	}
-	g.alarm.armed = false
-	if in < math.MaxInt64 {
-		g.armFor(now, in)
+	if g.alarm == (alarm{true, due}) {
+		g.alarm.armed = false
+		if in < math.MaxInt64 {
+			g.armFor(now, in)
+		}
 	}
 	g.unlock()
 	for _, w := range warnings {
