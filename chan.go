@@ -64,8 +64,18 @@ func (b *base) channel(ops engine.Payload, ctx context.Context, p *engine.Pump, 
 	r.h.Until = append(r.h.Until, ctx)
 	r.h.Sealed()
 
-	// Not weakly, as Until does it: whoever ranges over the channel waits for its end.
-	stop := context.AfterFunc(ctx, func() { e.unsubscribe() })
+	// Not weakly, as Until does it elsewhere: whoever ranges over the channel waits for
+	// its end, also if the signal has been dropped.
+	var stops []func() bool
+	for _, ctx := range r.h.Until {
+		stops = append(stops, context.AfterFunc(ctx, func() { e.unsubscribe() }))
+	}
+	c.until = nil
+	stop := func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
 	p.For(e.readers[0], c.once, func() { stop(); e.unsubscribe() }, end)
 	enlisted := false
 	defer func() {

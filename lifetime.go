@@ -3,6 +3,7 @@ package signals
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"weak"
 )
@@ -58,7 +59,7 @@ func (e *entry) unwatch() {
 	e.stops = nil
 	announced := e.announced
 	if e.over != nil && e.st.kind == KindSync {
-		close(e.over)
+		e.over.close()
 	}
 	e.untilMu.Unlock()
 	for _, stop := range stops {
@@ -90,17 +91,29 @@ func (e *entry) done() <-chan struct{} {
 	e.untilMu.Lock()
 	defer e.untilMu.Unlock()
 	if e.over != nil {
-		return e.over
+		return e.over.c
 	}
-	e.over = make(chan struct{})
-	switch over := e.over; {
+	over := &finale{c: make(chan struct{})}
+	e.over = over
+	switch {
 	case e.st.kind != KindSync:
-		e.afterEnd(func() { close(over) })
+		e.afterEnd(over.close)
 	case e.gone || !began:
-		close(over)
+		over.close()
 	}
-	return e.over
+	// With a signal that was dropped the registration ends as well: no context of Until
+	// reaches it any more, and who waits has nothing but the channel.
+	runtime.AddCleanup(e, (*finale).close, over)
+	return over.c
 }
+
+// finale is the channel of Done.
+type finale struct {
+	c    chan struct{}
+	once sync.Once
+}
+
+func (f *finale) close() { f.once.Do(func() { close(f.c) }) }
 
 // afterEnd calls f when the readers have ended, perhaps at once.
 func (e *entry) afterEnd(f func()) {

@@ -40,7 +40,7 @@ type entry struct {
 	stops     []func() bool // undo the context.AfterFunc of Until; under untilMu
 	gone      bool          // removed: under untilMu
 	announced bool          // the observers have been told that it was added: under untilMu
-	over      chan struct{} // Done, when somebody has asked: under untilMu
+	over      *finale       // Done, when somebody has asked: under untilMu
 	began     bool          // it has been in the list: under base.mu
 }
 

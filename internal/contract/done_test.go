@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -53,14 +54,17 @@ func TestDoneIsClosedHoweverARegistrationEnds(t *testing.T) {
 }
 
 func TestDoneWaitsForTheCallInFlightAndForWhatACloseDelivers(t *testing.T) {
-	entered, free := make(chan struct{}, 9), make(chan struct{})
-	stuck := func(context.Context, int) error { entered <- struct{}{}; <-free; return nil }
+	entered := make(chan struct{}, 9)
+	stuck := func(free chan struct{}) func(context.Context, int) error {
+		return func(context.Context, int) error { entered <- struct{}{}; <-free; return nil }
+	}
 	for _, build := range []func() signals.Signal[int]{
 		func() signals.Signal[int] { return signals.New[int]() },
 		func() signals.Signal[int] { return signals.NewSharded(3, func(v int) uint64 { return uint64(v) }) },
 	} {
 		s := build()
-		removed, closed := s.Subscribe(stuck), s.Subscribe(stuck)
+		letGo, free := make(chan struct{}), make(chan struct{})
+		removed, closed := s.Subscribe(stuck(letGo)), s.Subscribe(stuck(free))
 		s.Emit(t.Context(), 1)
 		await(t, entered, "a listener")
 		await(t, entered, "the other one")
@@ -70,8 +74,7 @@ func TestDoneWaitsForTheCallInFlightAndForWhatACloseDelivers(t *testing.T) {
 		if isClosed(removed.Done()) || isClosed(closed.Done()) {
 			t.Error("done with a call in flight")
 		}
-		free <- struct{}{}
-		free <- struct{}{}
+		close(letGo) // a channel of its own: what is sent on free goes to whoever comes first
 		await(t, removed.Done(), "the call in flight")
 		timeout := time.NewTimer(patience)
 		for n := 0; !isClosed(closed.Done()); {
@@ -79,8 +82,8 @@ func TestDoneWaitsForTheCallInFlightAndForWhatACloseDelivers(t *testing.T) {
 			case free <- struct{}{}:
 				n++
 			case <-closed.Done():
-				if n != 1 {
-					t.Errorf("done after %d more calls", n)
+				if n != 2 {
+					t.Errorf("done after %d calls", n)
 				}
 			case <-timeout.C:
 				t.Fatal("not done")
@@ -116,4 +119,24 @@ func TestDoneOfATapWaitsForItsCalls(t *testing.T) {
 	other := bus.Tap(func(context.Context, string, any) {})
 	other.Unsubscribe()
 	await(t, other.Done(), "a tap that has ended")
+}
+
+// Whoever waits for the end of a registration may have nothing else left of it.
+func TestDoneAndChanEndOnASignalThatWasDropped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := map[signals.Kind]<-chan struct{}{}
+	for kind, build := range makers {
+		done[kind] = build().Subscribe(nothing, signals.Until(ctx)).Done()
+	}
+	values := signals.New[int]().Chan(context.Background(), signals.Until(ctx))
+	for range 3 {
+		runtime.GC()
+	}
+	cancel()
+	for kind, done := range done {
+		await(t, done, string(kind))
+	}
+	for range values {
+		t.Error("a value that nobody has emitted")
+	}
 }
