@@ -47,7 +47,7 @@ func (e *entry) cancellable(around wrapper) wrapper {
 			cancel(errGaveUp)
 		}
 		if around != nil {
-			return around(ctx, next)
+			return around(ctx, within(ctx, next))
 		}
 		return next(ctx)
 	}

@@ -177,7 +177,8 @@
 //     first: those of the bus, then those of the signal. What it returns is what
 //     came of the call. next returns a panic of the listener as a [*PanicError].
 //     Nil without a call of next is a delivery; an error without one is a failure
-//     of the listener; a second call of next is an error.
+//     of the listener; a second call of next, or one behind its end, is an error,
+//     and one on another goroutine is waited for.
 //   - SyncSignal: an error after a Step has succeeded runs its Undo at once.
 //     AsyncSignal: it wraps the bodies of Events, and of batches.
 //

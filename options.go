@@ -148,7 +148,9 @@ func Observe(o Observer) Option {
 // the context that it is given, and returns what came of it, a panic as a
 // *PanicError. What wrap returns is what came of the call: an error, with or
 // without a call of next, is a failure of the listener, nil without one is a
-// delivery. A second call of next only returns an error. If wrap returns an
+// delivery. Nil stands for the context that wrap got. A second call of next, and one
+// after wrap has returned, only returns an error; one that wrap has begun on another
+// goroutine and not waited for is waited for: to end a call, end its context. If wrap returns an
 // error after a Step has succeeded, the Undo of that runs at once. It is called
 // for what passes Filter, around the bodies of Events and batches too.
 func Around(wrap func(ctx context.Context, l *ListenerInfo, next func(context.Context) error) error) Option {

@@ -144,15 +144,20 @@ func (e *entry) around() wrapper {
 	}
 	return func(ctx context.Context, next func(context.Context) error) error {
 		for i := len(wraps) - 1; i > 0; i-- {
-			outer, inner := ctx, next
-			next = func(ctx context.Context) error {
-				if ctx == nil {
-					ctx = outer
-				}
-				return wraps[i](ctx, e.info(), inner)
-			}
+			inner := next
+			next = func(ctx context.Context) error { return wraps[i](ctx, e.info(), within(ctx, inner)) }
 		}
-		return wraps[0](ctx, e.info(), next)
+		return wraps[0](ctx, e.info(), within(ctx, next))
+	}
+}
+
+// within makes nil stand for ctx in what a wrapper that got ctx hands on.
+func within(ctx context.Context, next func(context.Context) error) func(context.Context) error {
+	return func(inner context.Context) error {
+		if inner == nil {
+			inner = ctx
+		}
+		return next(inner)
 	}
 }
 

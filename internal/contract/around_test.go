@@ -200,3 +200,106 @@ func TestAroundDoesNotWrapTaps(t *testing.T) {
 	mustPanic(t, func() { signals.New[int](signals.Around(nil)) }, "Around(nil)")
 	mustPanic(t, func() { signals.Topic[int](bus, "s", n.wraps("B")) }, "Around")
 }
+
+func TestAroundThatDoesNotWaitForNextIsNotOverBeforeTheListener(t *testing.T) {
+	errSlow := errors.New("too slow")
+	givesUp := signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		entered := make(chan struct{})
+		go func() { _ = next(context.WithValue(ctx, enteredKey{}, entered)) }()
+		<-entered
+		return errSlow
+	})
+	var n notes
+	s := signals.NewSync[int](givesUp)
+	s.Step(func(ctx context.Context, _ int) (signals.Undo, error) {
+		close(ctx.Value(enteredKey{}).(chan struct{}))
+		for range 100 {
+			runtime.Gosched()
+		}
+		n.add("done")
+		return func(context.Context) error { n.add("undone"); return nil }, nil
+	})
+	if err := s.TryEmit(t.Context(), 1); !errors.Is(err, errSlow) {
+		t.Error(err)
+	}
+	n.expect(t, "done", "undone")
+
+	var b notes
+	batches := signals.New[int](givesUp, signals.OnFailure(func(context.Context, signals.Failure) {}))
+	batches.SubscribeBatch(func(ctx context.Context, vs []int) error {
+		close(ctx.Value(enteredKey{}).(chan struct{}))
+		for range 100 {
+			runtime.Gosched()
+		}
+		b.add("%v", vs)
+		return nil
+	}, signals.MaxBatch(1))
+	for v := range 3 {
+		batches.Emit(t.Context(), v+1)
+	}
+	settled(t, batches)
+	b.expect(t, "[1]", "[2]", "[3]")
+}
+
+type enteredKey struct{}
+
+func TestNextThatComesTooLateCallsNobody(t *testing.T) {
+	subscribe := map[string]func(signals.Option, *notes) signals.Signal[int]{
+		"batch": func(o signals.Option, n *notes) signals.Signal[int] {
+			s := signals.New[int](o)
+			s.SubscribeBatch(func(_ context.Context, vs []int) error { n.add("%v", vs); return nil })
+			return s
+		},
+	}
+	for kind, build := range makers {
+		subscribe[string(kind)] = func(o signals.Option, n *notes) signals.Signal[int] {
+			s := build(o)
+			s.Subscribe(func(_ context.Context, v int) error { n.add("%d", v); return nil })
+			return s
+		}
+	}
+	for kind, subscribe := range subscribe {
+		var late func(context.Context) error
+		var n notes
+		s := subscribe(signals.Around(func(_ context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+			late = next
+			return nil
+		}), &n)
+		s.Emit(t.Context(), 1)
+		settled(t, s)
+		if err := late(t.Context()); err == nil {
+			t.Errorf("%s: no error", kind)
+		}
+		n.expect(t)
+	}
+}
+
+func TestNilForNextIsTheContextThatTheAroundGot(t *testing.T) {
+	name := func(name string) signals.Option {
+		return signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+			return next(onTrail(ctx, name))
+		})
+	}
+	nothing := signals.Around(func(_ context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		return next(nil)
+	})
+	for _, build := range makers {
+		for _, all := range [][]signals.Option{{name("A"), name("B"), nothing}, {name("A"), nothing, name("B")}, {nothing, name("A"), name("B")}} {
+			var n notes
+			s := build(all...)
+			s.Subscribe(func(ctx context.Context, _ int) error { n.add("%s", trail(ctx)); return nil })
+			s.Emit(t.Context(), 1)
+			settled(t, s)
+			n.expect(t, "/A/B")
+		}
+	}
+
+	// Also what Cancellable makes.
+	s := signals.New[int](nothing)
+	entered, ended := make(chan struct{}), make(chan struct{})
+	sub := s.Subscribe(func(ctx context.Context, _ int) error { close(entered); <-ctx.Done(); close(ended); return nil }, signals.Cancellable())
+	s.Emit(t.Context(), 1)
+	await(t, entered, "the listener")
+	sub.Unsubscribe()
+	await(t, ended, "its context")
+}

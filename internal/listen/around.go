@@ -3,18 +3,57 @@ package listen
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 )
 
-var errTwice = errors.New("signals: next was called twice in an Around; a listener is called once for an emission")
+var (
+	errTwice = errors.New("signals: next was called twice in an Around; a listener is called once for an emission")
+	errLate  = errors.New("signals: next was called after its Around had returned; call it before, and the listener will run")
+)
+
+// turn says how far the one call of next has come. An Around may make it on another
+// goroutine, and give up waiting for it; the call is not over before next is, or the
+// listener would run beside its own next call, on a payload that is there no more.
+type turn struct {
+	state atomic.Int32
+	next  sync.WaitGroup
+}
+
+const (
+	open int32 = iota
+	taken
+	over
+)
+
+// take takes the call for a next.
+func (t *turn) take() error {
+	switch {
+	case t.state.CompareAndSwap(open, taken):
+		return nil
+	case t.state.Load() == over:
+		return errLate
+	}
+	return errTwice
+}
+
+// end lets no next begin, and waits for the one that has.
+func (t *turn) end() {
+	if !t.state.CompareAndSwap(open, over) {
+		t.next.Wait()
+		t.state.Store(over)
+	}
+}
 
 // around calls the listener in what wraps it. run may be kept.
 func around(ctx context.Context, h *Handler, run Runner) (undo Undo, skip bool, err error) {
-	var called atomic.Bool
+	var t turn
+	t.next.Add(1)
 	next := func(inner context.Context) error {
-		if called.Swap(true) {
-			return errTwice
+		if err := t.take(); err != nil {
+			return err
 		}
+		defer t.next.Done()
 		if inner == nil {
 			inner = ctx
 		}
@@ -32,10 +71,12 @@ func around(ctx context.Context, h *Handler, run Runner) (undo Undo, skip bool, 
 	returned := false
 	defer func() {
 		if !returned { // runtime.Goexit: undo while unwinding
+			t.end()
 			_ = undone(ctx, h, undo)
 		}
 	}()
 	err = wrapped(ctx, h, next)
+	t.end()
 	returned = true
 	switch {
 	case err == nil:
