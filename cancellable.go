@@ -29,27 +29,23 @@ type life struct {
 	end context.CancelCauseFunc
 }
 
-// cancellable makes the calls within an Around, or nil, cancellable.
-func (e *entry) cancellable(around wrapper) wrapper {
+// cancellable makes the calls cancellable: see listen.Handler.
+func (e *entry) cancellable() func(context.Context) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(context.Background())
 	e.life = &life{ctx, end}
-	return func(ctx context.Context, next func(context.Context) error) error {
+	return func(ctx context.Context) (context.Context, func()) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		stop := context.AfterFunc(e.life, func() { cancel(context.Cause(e.life)) })
-		defer func() {
-			stop()
-			cancel(nil)
-		}()
 		switch {
 		case e.life.Err() != nil: // AfterFunc takes its time
 			cancel(context.Cause(e.life))
 		case e.st.gaveUp.Load():
 			cancel(errGaveUp)
 		}
-		if around != nil {
-			return around(ctx, within(ctx, next))
+		return ctx, func() {
+			stop()
+			cancel(nil)
 		}
-		return next(ctx)
 	}
 }
 

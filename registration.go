@@ -108,7 +108,7 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 	h.Of = e
 	h.Around = e.around()
 	if c.cancellable {
-		h.Around = e.cancellable(h.Around)
+		h.Lifetime = e.cancellable()
 	}
 	h.Sealed()
 	e.sub = Subscription{reg: e, key: c.key}
@@ -134,30 +134,30 @@ type wrapper = func(ctx context.Context, next func(context.Context) error) error
 // around returns all that wraps the listener's calls, or nil.
 func (e *entry) around() wrapper {
 	wraps := e.st.around
-	switch len(wraps) {
-	case 0:
+	if len(wraps) == 0 {
 		return nil
-	case 1:
-		return func(ctx context.Context, next func(context.Context) error) error {
-			return wraps[0](ctx, e.info(), next)
-		}
 	}
 	return func(ctx context.Context, next func(context.Context) error) error {
 		for i := len(wraps) - 1; i > 0; i-- {
 			inner := next
-			next = func(ctx context.Context) error { return wraps[i](ctx, e.info(), within(ctx, inner)) }
+			next = func(ctx context.Context) error { return wraps[i](ctx, e.info(), e.within(ctx, inner)) }
 		}
-		return wraps[0](ctx, e.info(), within(ctx, next))
+		return wraps[0](ctx, e.info(), e.within(ctx, next))
 	}
 }
 
-// within makes nil stand for ctx in what a wrapper that got ctx hands on.
-func within(ctx context.Context, next func(context.Context) error) func(context.Context) error {
-	return func(inner context.Context) error {
+// within is next for a wrapper that got ctx, for which nil stands then. It may be called
+// on any goroutine: what it calls is inside the listener there as well.
+func (e *entry) within(ctx context.Context, next func(context.Context) error) func(context.Context) error {
+	return func(inner context.Context) (err error) {
 		if inner == nil {
 			inner = ctx
 		}
-		return next(inner)
+		if len(e.readers) == 0 {
+			return next(inner)
+		}
+		e.readers[0].Inside(func() { err = next(inner) })
+		return err
 	}
 }
 

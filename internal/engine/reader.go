@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/signals/internal/inside"
 	"example.com/signals/internal/listen"
 	"example.com/signals/internal/tally"
 )
@@ -385,6 +386,10 @@ func (r *Reader) busyFor() string {
 	r.g.mu.Unlock()
 	return fmt.Sprintf("; in the way: %s, in a call for %v", r.l.Who(), ran.Round(time.Millisecond))
 }
+
+// Inside calls fn as from a worker: also on a goroutine that is none, what waits in it
+// knows that it is inside a listener.
+func (r *Reader) Inside(fn func()) { inside.Mark(r.g.id, fn) }
 
 // Gone reports whether the reader has been detached.
 func (r *Reader) Gone() bool { return r.gone() }

@@ -16,8 +16,9 @@ var (
 // goroutine, and give up waiting for it; the call is not over before next is, or the
 // listener would run beside its own next call, on a payload that is there no more.
 type turn struct {
-	state atomic.Int32
-	next  sync.WaitGroup
+	state  atomic.Int32
+	next   sync.WaitGroup
+	goexit bool // next has begun, and has not come back; written by next, read behind it
 }
 
 const (
@@ -46,18 +47,19 @@ func (t *turn) end() {
 }
 
 // around calls the listener in what wraps it. run may be kept.
-func around(ctx context.Context, h *Handler, run Runner) (undo Undo, skip bool, err error) {
+func (c *Call) around(ctx context.Context, run Runner) (undo Undo, err error) {
+	h := c.Handler
 	var t turn
+	skip := false
 	t.next.Add(1)
 	next := func(inner context.Context) error {
 		if err := t.take(); err != nil {
 			return err
 		}
 		defer t.next.Done()
-		if inner == nil {
-			inner = ctx
-		}
+		t.goexit = true
 		done, _, err := run(inner, h, false)
+		t.goexit = false
 		switch {
 		case err == nil:
 		case h.Of.Skips(err): // no failure: what wraps it must not roll back
@@ -72,22 +74,24 @@ func around(ctx context.Context, h *Handler, run Runner) (undo Undo, skip bool, 
 	defer func() {
 		if !returned { // runtime.Goexit: undo while unwinding
 			t.end()
-			_ = undone(ctx, h, undo)
+			c.Unheard = undone(ctx, h, undo)
 		}
 	}()
 	err = wrapped(ctx, h, next)
 	t.end()
 	returned = true
-	switch {
-	case err == nil:
-		return undo, skip, nil
-	case h.Of.Skips(err):
-		return undo, true, nil
+	switch skips := err != nil && h.Of.Skips(err); {
+	case err != nil && !skips:
+	case t.goexit: // of another goroutine: nobody could be told
+		return nil, ErrGoexit
+	default:
+		c.Skip = skip || skips
+		return undo, nil
 	}
 	if uerr := undone(ctx, h, undo); uerr != nil {
-		err = errors.Join(err, &UndoError{uerr})
+		err = errors.Join(err, uerr)
 	}
-	return nil, false, err
+	return nil, err
 }
 
 func wrapped(ctx context.Context, h *Handler, next func(context.Context) error) (err error) {
@@ -96,11 +100,17 @@ func wrapped(ctx context.Context, h *Handler, next func(context.Context) error) 
 	return h.Around(ctx, next)
 }
 
-// undone takes back a step that has completed, in what has failed around it.
+// undone takes back a step that has completed, in what has failed around it. Its error
+// is an *UndoError.
 func undone(ctx context.Context, h *Handler, undo Undo) (err error) {
 	if undo == nil {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			err = &UndoError{err}
+		}
+	}()
 	err = Running
 	defer h.Recover(&err)
 	return undo(context.WithoutCancel(ctx))

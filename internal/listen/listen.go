@@ -109,6 +109,10 @@ type Handler struct {
 	Once    bool
 	Around  func(ctx context.Context, next func(context.Context) error) error // what wraps each call, or nil
 
+	// Lifetime makes the context of a call, and what is to be called when the call and
+	// all around it has ended; or nil.
+	Lifetime func(context.Context) (context.Context, func())
+
 	Of Listener
 
 	special bool
@@ -116,7 +120,7 @@ type Handler struct {
 
 // Sealed notes what the handler is, once all else is known, and returns it.
 func (h *Handler) Sealed() *Handler {
-	h.special = h.Step != nil || h.Batch != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || h.Around != nil
+	h.special = h.Step != nil || h.Batch != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || h.Around != nil || h.Lifetime != nil
 	return h
 }
 
@@ -166,6 +170,9 @@ type Call struct {
 	// Set by Make: the listener has been called, and its call has ended; it wants
 	// those behind it not to be called.
 	Called, Skip bool
+	// Unheard is the error of an Undo while a Goexit unwinds the call, or nil. The caller of
+	// Make must see to it behind that, when nothing is returned.
+	Unheard error
 }
 
 // Make makes the call, unless the options turn the payload away or the listener
@@ -208,9 +215,13 @@ func (c *Call) Begun(ctx context.Context, run Runner, keep func() Runner, ended 
 // call calls the listener.
 func (c *Call) call(ctx context.Context, run Runner, keep func() Runner) (undo Undo, err error) {
 	c.Called = true
+	if c.Handler.Lifetime != nil {
+		var end func()
+		ctx, end = c.Handler.Lifetime(ctx)
+		defer end()
+	}
 	if c.Handler.Around != nil {
-		undo, c.Skip, err = around(ctx, c.Handler, keep())
-		return undo, err
+		return c.around(ctx, keep())
 	}
 	undo, _, err = run(ctx, c.Handler, false)
 	if err != nil && c.Member.Of.Skips(err) {

@@ -1,0 +1,237 @@
+package contract_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"runtime"
+	"testing"
+
+	"example.com/signals"
+)
+
+// elsewhere calls the listener on a goroutine of its own, as a timeout or an
+// errgroup does, and waits for it.
+func elsewhere(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) (err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = next(ctx)
+	}()
+	<-done
+	return err
+}
+
+// What a listener does is done inside of it, on whatever goroutine an Around calls it.
+func TestAListenerThatAnAroundCallsElsewhereIsInside(t *testing.T) {
+	bus := signals.NewBus()
+	around := []signals.Option{signals.Around(elsewhere), signals.Around(elsewhere)}
+	for name, s := range map[string]interface {
+		signals.Signal[int]
+		Drain(context.Context) error
+		Close(context.Context) error
+		EmitWait(context.Context, int) error
+	}{
+		"async":   signals.New[int](append(around, signals.OnBus(bus), signals.Name("a"))...),
+		"sharded": signals.NewSharded[int](2, nil, append(around, signals.OnBus(bus), signals.Name("b"))...),
+	} {
+		var sub *signals.Subscription
+		var scope signals.Scope
+		got := make(chan map[string]error, 1)
+		ready := make(chan struct{})
+		sub = s.Subscribe(func(ctx context.Context, _ int) error {
+			<-ready
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			got <- map[string]error{
+				"Drain": s.Drain(ctx), "Close": s.Close(ctx), "EmitWait": s.EmitWait(ctx, 2),
+				"Wait": sub.Wait(ctx), "Scope.Close": scope.Close(ctx), "Bus.Drain": bus.Drain(ctx), "Bus.Close": bus.Close(ctx),
+			}
+			return nil
+		}, signals.In(&scope))
+		close(ready)
+		s.Emit(t.Context(), 1)
+		for call, err := range await(t, got, "the listener of "+name) {
+			if !errors.Is(err, signals.ErrWouldDeadlock) {
+				t.Errorf("%s: %s: %v", name, call, err)
+			}
+		}
+		settled(t, s)
+	}
+	s := signals.New[int](around...)
+	got := make(chan error, 1)
+	s.SubscribeBatch(func(context.Context, []int) error { got <- s.Drain(t.Context()); return nil })
+	s.Emit(t.Context(), 1)
+	if err := await(t, got, "the batch"); !errors.Is(err, signals.ErrWouldDeadlock) {
+		t.Error(err)
+	}
+}
+
+func TestAnEmissionOnTheGoroutineOfAnAroundNeverWaitsForRoom(t *testing.T) {
+	s := signals.New[int](signals.Around(elsewhere), signals.Capacity(1, signals.Block))
+	last := make(chan struct{})
+	s.AddListener(func(ctx context.Context, v int) {
+		if v == 0 {
+			close(last)
+			return
+		}
+		s.Emit(ctx, v-1)
+	})
+	s.Emit(t.Context(), 3)
+	await(t, last, "the last of a chain")
+	settled(t, s)
+	if n := s.Stats().OverCapacity; n != 3 {
+		t.Errorf("%d above the bound", n)
+	}
+}
+
+func TestBusCloseTakesWhatAListenerEmitsOnTheGoroutineOfAnAround(t *testing.T) {
+	bus := signals.NewBus(signals.Around(elsewhere))
+	first, second := signals.Topic[int](bus, "first"), signals.Topic[int](bus, "second")
+	entered, goOn := make(chan struct{}), make(chan struct{})
+	first.AddListener(func(ctx context.Context, v int) {
+		close(entered)
+		<-goOn
+		second.Emit(ctx, v)
+	})
+	got := make(chan int, 1)
+	second.AddListener(func(_ context.Context, v int) { got <- v })
+	first.Emit(t.Context(), 1)
+	await(t, entered, "the listener")
+	closed := make(chan error, 1)
+	go func() { closed <- bus.Close(t.Context()) }()
+	for second.Offer(t.Context(), 7) == nil { // until the bus refuses what comes from outside
+		<-got
+	}
+	close(goOn)
+	if v := await(t, got, "what the listener emitted"); v != 1 {
+		t.Errorf("got %d", v)
+	}
+	if err := await(t, closed, "Close"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A listener that has ended the goroutine that an Around made for it has not succeeded,
+// although next never returned to say so.
+func TestGoexitOnTheGoroutineOfAnAroundIsAFailure(t *testing.T) {
+	swallows := signals.Around(func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+		_ = elsewhere(ctx, l, next)
+		return nil
+	})
+	for kind, build := range makers {
+		k := new(kept)
+		s := build(swallows, signals.Counted(), k.handler())
+		s.AddListener(func(context.Context, int) { runtime.Goexit() })
+		s.Emit(t.Context(), 1)
+		settled(t, s)
+		if all := k.take(); len(all) != 1 || !errors.Is(all[0].Err, signals.ErrGoexit) {
+			t.Errorf("%s: %v", kind, all)
+		}
+		if st := statsOf(s); st.Failures != 1 || st.Deliveries != 1 {
+			t.Errorf("%s: %v", kind, st)
+		}
+	}
+	var n notes
+	s := signals.NewSync[int](swallows)
+	s.Step(n.step("a", nil), signals.Key("a"))
+	s.Step(func(context.Context, int) (signals.Undo, error) { runtime.Goexit(); return nil, nil }, signals.Key("b"))
+	if err := s.TryEmit(t.Context(), 1); !errors.Is(err, signals.ErrGoexit) {
+		t.Error(err)
+	}
+	n.expect(t, "a1", "undo a1")
+}
+
+func TestAnUndoThatFailsWhileGoexitUnwindsAnAroundIsReported(t *testing.T) {
+	k := new(kept)
+	s := signals.NewSync[int](k.handler(), signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		_ = next(ctx)
+		runtime.Goexit()
+		return nil
+	}))
+	var n notes
+	s.Step(n.step("a", fs.ErrExist), signals.Key("a"))
+	for _, emit := range []func(){
+		func() { s.Emit(t.Context(), 1) },
+		func() { _ = s.TryEmit(t.Context(), 1) },
+		func() { _ = s.TryEmitAll(t.Context(), 1) },
+	} {
+		done := make(chan struct{})
+		go func() { defer close(done); emit() }()
+		await(t, done, "Goexit")
+		if all := k.take(); len(all) != 1 || !errors.Is(all[0].Err, fs.ErrExist) || all[0].Payload != 1 || all[0].Key != "a" {
+			t.Errorf("got %v", all)
+		}
+	}
+	if st := s.Stats(); st.Failures != 3 {
+		t.Errorf("%v", st)
+	}
+}
+
+// A call of which an Around does not wait for the end is a call all the same, and
+// nobody has given it up.
+func TestCancellableIsNotCancelledBecauseAnAroundDoesNotWait(t *testing.T) {
+	s := signals.New[int](signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		entered := make(chan struct{})
+		go func() { _ = next(context.WithValue(ctx, enteredKey{}, entered)) }()
+		<-entered
+		return nil
+	}))
+	got := make(chan error, 1)
+	s.Subscribe(func(ctx context.Context, _ int) error {
+		close(ctx.Value(enteredKey{}).(chan struct{}))
+		for range 1000 {
+			runtime.Gosched()
+		}
+		got <- context.Cause(ctx)
+		return nil
+	}, signals.Cancellable())
+	s.Emit(t.Context(), 1)
+	if err := await(t, got, "the listener"); err != nil {
+		t.Error(err)
+	}
+	settled(t, s)
+}
+
+func TestEventsWithAnAroundThatCallsElsewhere(t *testing.T) {
+	s := signals.New[int](signals.Around(elsewhere), signals.Retain(9))
+	for v := range 6 {
+		s.Emit(t.Context(), v)
+	}
+	sum := func() (sum int) {
+		for v := range s.Events(t.Context()) {
+			if sum += v; v == 3 {
+				return sum
+			}
+		}
+		return -1
+	}
+	if got := sum(); got != 6 {
+		t.Errorf("got %d", got)
+	}
+	next, stop := iter.Pull(s.Events(t.Context()))
+	for want := range 4 {
+		if v, ok := next(); v != want || !ok {
+			t.Errorf("got %d, %v", v, ok)
+		}
+	}
+	stop()
+	if _, ok := next(); ok {
+		t.Error("it goes on")
+	}
+	func() {
+		defer func() {
+			if v := recover(); v != "boom" {
+				t.Errorf("got %v", v)
+			}
+		}()
+		for range s.Events(t.Context()) {
+			panic("boom")
+		}
+	}()
+	settled(t, s)
+	if !s.IsEmpty() {
+		t.Error(s.Stats())
+	}
+}
