@@ -125,40 +125,20 @@ func (r *registration) entry(opts []ListenerOption) (*entry, *listenerConfig) {
 			MaxLag: c.maxLag, KeepLatest: c.lagPolicy == KeepLatest, FromNow: c.fromNow, Pull: r.pull, MaxBatch: c.maxBatch,
 		}))
 	}
+	if len(e.readers) > 0 {
+		h.Inside = e.readers[0].Inside
+	}
 	return e, c
 }
 
-// wrapper wraps the calls of a listener: see listen.Handler.
-type wrapper = func(ctx context.Context, next func(context.Context) error) error
-
-// around returns all that wraps the listener's calls, or nil.
-func (e *entry) around() wrapper {
-	wraps := e.st.around
-	if len(wraps) == 0 {
-		return nil
+// around returns what wraps the listener's calls: see listen.Handler.
+func (e *entry) around() (all []func(context.Context, func(context.Context) error) error) {
+	for _, wrap := range e.st.around {
+		all = append(all, func(ctx context.Context, next func(context.Context) error) error {
+			return wrap(ctx, e.info(), next)
+		})
 	}
-	return func(ctx context.Context, next func(context.Context) error) error {
-		for i := len(wraps) - 1; i > 0; i-- {
-			inner := next
-			next = func(ctx context.Context) error { return wraps[i](ctx, e.info(), e.within(ctx, inner)) }
-		}
-		return wraps[0](ctx, e.info(), e.within(ctx, next))
-	}
-}
-
-// within is next for a wrapper that got ctx, for which nil stands then. It may be called
-// on any goroutine: what it calls is inside the listener there as well.
-func (e *entry) within(ctx context.Context, next func(context.Context) error) func(context.Context) error {
-	return func(inner context.Context) (err error) {
-		if inner == nil {
-			inner = ctx
-		}
-		if len(e.readers) == 0 {
-			return next(inner)
-		}
-		e.readers[0].Inside(func() { err = next(inner) })
-		return err
-	}
+	return all
 }
 
 func configureListener(opts []ListenerOption) *listenerConfig {

@@ -235,3 +235,89 @@ func TestEventsWithAnAroundThatCallsElsewhere(t *testing.T) {
 		t.Error(s.Stats())
 	}
 }
+
+// What is true of the listener in an Around is true of an Around in another.
+func TestAnAroundWithinAnotherIsCalledAsTheListenerIs(t *testing.T) {
+	type wrap = func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error
+	var n notes
+	for name, test := range map[string]struct {
+		outer, inner wrap
+		want         error
+		says         []string
+	}{
+		"a panic is an error": {
+			func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+				err := elsewhere(ctx, l, next)
+				if _, ok := errors.AsType[*signals.PanicError](err); !ok {
+					n.add("%v", err)
+				}
+				return err
+			},
+			func(context.Context, *signals.ListenerInfo, func(context.Context) error) error { panic(errNo) },
+			errNo, nil,
+		},
+		"Goexit is a failure": {
+			func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+				_ = elsewhere(ctx, l, next)
+				return nil
+			},
+			func(context.Context, *signals.ListenerInfo, func(context.Context) error) error {
+				runtime.Goexit()
+				return nil
+			},
+			signals.ErrGoexit, nil,
+		},
+		"called once": {
+			func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+				_ = next(ctx)
+				return next(ctx)
+			},
+			func(context.Context, *signals.ListenerInfo, func(context.Context) error) error {
+				n.add("inner")
+				return nil
+			},
+			nil, []string{"inner"},
+		},
+		"waited for": {
+			func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+				entered := make(chan struct{})
+				go func() { _ = next(context.WithValue(ctx, enteredKey{}, entered)) }()
+				<-entered
+				return errNo
+			},
+			func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+				err := next(ctx)
+				close(ctx.Value(enteredKey{}).(chan struct{}))
+				for range 100 {
+					runtime.Gosched()
+				}
+				n.add("committed")
+				return err
+			},
+			errNo, []string{"called", "committed", "undone"},
+		},
+		"SkipRest is no error": {
+			func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+				err := next(ctx)
+				n.add("%v", err)
+				return errors.Join(err, errNo)
+			},
+			func(context.Context, *signals.ListenerInfo, func(context.Context) error) error {
+				return signals.SkipRest
+			},
+			errNo, []string{"<nil>"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := signals.NewSync[int](signals.Around(test.outer), signals.Around(test.inner))
+			s.Step(func(context.Context, int) (signals.Undo, error) {
+				n.add("called")
+				return func(context.Context) error { n.add("undone"); return nil }, nil
+			})
+			if err := s.TryEmit(t.Context(), 1); err == nil || !errors.Is(err, test.want) && test.want != nil {
+				t.Error(err)
+			}
+			n.expect(t, test.says...)
+		})
+	}
+}

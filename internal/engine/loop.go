@@ -146,7 +146,7 @@ func (l *Loop) run(ctx context.Context, h *listen.Handler, filter bool) (_ liste
 	}
 	l.at, l.calls = l.cl.from+1, 1
 	l.over = true // unless the body comes back
-	if h.Around != nil {
+	if len(h.Around) > 0 {
 		defer func() {
 			if l.panicked = recover(); l.panicked != nil {
 				err = l.r.l.Panicked(l.panicked)

@@ -243,7 +243,7 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 		undo, ok, err := g.ops.run(ctx, h, filter, slot)
 		if r.turn != nil && filter && ok {
 			g.inTurn(r, w.cl.from)
-			if h.Around != nil { // the call begins with what wraps it
+			if len(h.Around) > 0 { // the call begins with what wraps it
 				g.started(r, w.cl.from)
 			}
 		}

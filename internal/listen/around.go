@@ -46,64 +46,88 @@ func (t *turn) end() {
 	}
 }
 
+// wrapped is a call of a listener in what wraps it.
+type wrapped struct {
+	h    *Handler
+	run  Runner
+	undo Undo // of a step that has completed
+	skip bool // those behind are not to be called
+}
+
 // around calls the listener in what wraps it. run may be kept.
 func (c *Call) around(ctx context.Context, run Runner) (undo Undo, err error) {
-	h := c.Handler
-	var t turn
-	skip := false
-	t.next.Add(1)
-	next := func(inner context.Context) error {
-		if err := t.take(); err != nil {
-			return err
-		}
-		defer t.next.Done()
-		t.goexit = true
-		done, _, err := run(inner, h, false)
-		t.goexit = false
-		switch {
-		case err == nil:
-		case h.Of.Skips(err): // no failure: what wraps it must not roll back
-			skip = true
-		default:
-			return err
-		}
-		undo = done
-		return nil
-	}
+	w := &wrapped{h: c.Handler, run: run}
 	returned := false
 	defer func() {
 		if !returned { // runtime.Goexit: undo while unwinding
-			t.end()
-			c.Unheard = undone(ctx, h, undo)
+			c.Unheard = w.takeBack(ctx)
 		}
 	}()
-	err = wrapped(ctx, h, next)
-	t.end()
+	err = w.call(ctx, 0)
 	returned = true
-	switch skips := err != nil && h.Of.Skips(err); {
-	case err != nil && !skips:
-	case t.goexit: // of another goroutine: nobody could be told
-		return nil, ErrGoexit
-	default:
-		c.Skip = skip || skips
-		return undo, nil
+	if err == nil {
+		c.Skip = w.skip
+		return w.undo, nil
 	}
-	if uerr := undone(ctx, h, undo); uerr != nil {
+	if uerr := w.takeBack(ctx); uerr != nil {
 		err = errors.Join(err, uerr)
 	}
 	return nil, err
 }
 
-func wrapped(ctx context.Context, h *Handler, next func(context.Context) error) (err error) {
-	err = Running
-	defer h.Recover(&err)
-	return h.Around(ctx, next)
+// call calls the Around with that index or, behind the last one, the listener. Each has
+// a turn of its own: it may be called on a goroutine that the one outside of it has made
+// and left alone. It returns what came of it, a panic too, and nil if it Skips: that is no
+// failure, and what wraps it must not roll back.
+func (w *wrapped) call(ctx context.Context, i int) (err error) {
+	if i == len(w.h.Around) {
+		w.undo, _, err = w.run(ctx, w.h, false)
+	} else {
+		err = w.wrap(ctx, i)
+	}
+	if err != nil && w.h.Of.Skips(err) {
+		w.skip, err = true, nil
+	}
+	return err
 }
 
-// undone takes back a step that has completed, in what has failed around it. Its error
-// is an *UndoError.
-func undone(ctx context.Context, h *Handler, undo Undo) (err error) {
-	if undo == nil {
+func (w *wrapped) wrap(ctx context.Context, i int) error {
+	t := new(turn)
+	t.next.Add(1)
+	err := w.around(ctx, i, t, func(inner context.Context) (err error) {
+		if err := t.take(); err != nil {
+			return err
+		}
+		defer t.next.Done()
+		if inner == nil {
+			inner = ctx
+		}
+		t.goexit = true
+		if w.h.Inside != nil {
+			w.h.Inside(func() { err = w.call(inner, i+1) })
+		} else {
+			err = w.call(inner, i+1)
+		}
+		t.goexit = false
+		return err
+	})
+	if t.goexit && (err == nil || w.h.Of.Skips(err)) { // of another goroutine: next could tell nobody
+		return ErrGoexit
+	}
+	return err
+}
+
+func (w *wrapped) around(ctx context.Context, i int, t *turn, next func(context.Context) error) (err error) {
+	defer t.end()
+	err = Running
+	defer w.h.Recover(&err)
+	return w.h.Around[i](ctx, next)
+}
+
+// takeBack undoes a step that has completed, in what has failed around it. Its error is
+// an *UndoError.
+func (w *wrapped) takeBack(ctx context.Context) (err error) {
+	if w.undo == nil {
 		return nil
 	}
 	defer func() {
@@ -112,6 +136,6 @@ func undone(ctx context.Context, h *Handler, undo Undo) (err error) {
 		}
 	}()
 	err = Running
-	defer h.Recover(&err)
-	return undo(context.WithoutCancel(ctx))
+	defer w.h.Recover(&err)
+	return w.undo(context.WithoutCancel(ctx))
 }

@@ -107,8 +107,12 @@ type Handler struct {
 	Filters []unsafe.Pointer // func(T) bool
 	Until   []context.Context
 	Once    bool
-	Around  func(ctx context.Context, next func(context.Context) error) error // what wraps each call, or nil
 
+	// Around is what wraps each call, the outermost first.
+	Around []func(ctx context.Context, next func(context.Context) error) error
+	// Inside calls fn so that what waits in it knows that it is inside the listener,
+	// whatever goroutine that is; nil on a sync signal, which nobody waits for.
+	Inside func(fn func())
 	// Lifetime makes the context of a call, and what is to be called when the call and
 	// all around it has ended; or nil.
 	Lifetime func(context.Context) (context.Context, func())
@@ -120,7 +124,7 @@ type Handler struct {
 
 // Sealed notes what the handler is, once all else is known, and returns it.
 func (h *Handler) Sealed() *Handler {
-	h.special = h.Step != nil || h.Batch != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || h.Around != nil || h.Lifetime != nil
+	h.special = h.Step != nil || h.Batch != nil || h.Boxed != nil || len(h.Filters) > 0 || len(h.Until) > 0 || h.Once || len(h.Around) > 0 || h.Lifetime != nil
 	return h
 }
 
@@ -220,7 +224,7 @@ func (c *Call) call(ctx context.Context, run Runner, keep func() Runner) (undo U
 		ctx, end = c.Handler.Lifetime(ctx)
 		defer end()
 	}
-	if c.Handler.Around != nil {
+	if len(c.Handler.Around) > 0 {
 		return c.around(ctx, keep())
 	}
 	undo, _, err = run(ctx, c.Handler, false)
