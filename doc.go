@@ -136,6 +136,9 @@
 //   - Drain, Close, EmitWait and Subscription.Wait, called inside a listener of
 //     the same AsyncSignal, return [ErrWouldDeadlock] at once; nothing is
 //     accepted, nothing closed. A cycle of waits across signals ends with ctx.
+//   - A goroutine that a listener starts is not inside it, so that a wait there for a
+//     listener that waits for the goroutine ends with ctx. Nor is one that an Around
+//     of a SyncSignal starts; on one that an Around of an AsyncSignal starts, next is.
 //
 // # Bounds
 //
@@ -178,7 +181,8 @@
 //     came of the call. next returns a panic of the listener as a [*PanicError].
 //     Nil without a call of next is a delivery; an error without one is a failure
 //     of the listener; a second call of next, or one behind its end, is an error,
-//     and one on another goroutine is waited for.
+//     and one on another goroutine is waited for; a Goexit there is a failure with
+//     [ErrGoexit]. To an Around outside of it, an Around is as the listener.
 //   - SyncSignal: an error after a Step has succeeded runs its Undo at once.
 //     AsyncSignal: it wraps the bodies of Events, and of batches.
 //

@@ -150,7 +150,10 @@ func Observe(o Observer) Option {
 // without a call of next, is a failure of the listener, nil without one is a
 // delivery. Nil stands for the context that wrap got. A second call of next, and one
 // after wrap has returned, only returns an error; one that wrap has begun on another
-// goroutine and not waited for is waited for: to end a call, end its context. If wrap returns an
+// goroutine and not waited for is waited for: to end a call, end its context. One that
+// has not begun when wrap returns never does, so `go next(ctx)` alone may call nobody.
+// Where next ends its goroutine with runtime.Goexit, the call has failed with ErrGoexit.
+// To a wrap outside of it, one is as the listener. If wrap returns an
 // error after a Step has succeeded, the Undo of that runs at once. It is called
 // for what passes Filter, around the bodies of Events and batches too.
 func Around(wrap func(ctx context.Context, l *ListenerInfo, next func(context.Context) error) error) Option {
