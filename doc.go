@@ -236,8 +236,9 @@
 //     ObserveListeners does the same for one signal at any time, ObserveFailures
 //     for its failures.
 //     ListenerInfo.Stats has the figures of that registration also after removal,
-//     ListenerStats.Info the ListenerInfo of one that is there; Final tells when a
-//     removed one counts no more.
+//     ListenerStats.Info the ListenerInfo of one that is there; Final calls a
+//     function with the last ones when a removed one counts no more: on a SyncSignal
+//     after a garbage collection, while nothing leads to the registration.
 //
 // # Events
 //
