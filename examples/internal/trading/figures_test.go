@@ -135,16 +135,16 @@ func plainBooks(t *testing.T, day []byte) {
 			}
 			c, _ = set.Add(m.Locate(), o.Ref, side, uint32(o.Price), o.Shares)
 		case 'E':
-			c, _ = set.Reduce(m.Executed().Ref, m.Executed().Shares)
+			c, _ = set.Reduce(m.Locate(), m.Executed().Ref, m.Executed().Shares)
 		case 'C':
-			c, _ = set.Reduce(m.ExecutedWithPrice().Ref, m.ExecutedWithPrice().Shares)
+			c, _ = set.Reduce(m.Locate(), m.ExecutedWithPrice().Ref, m.ExecutedWithPrice().Shares)
 		case 'X':
-			c, _ = set.Reduce(m.Cancel().Ref, m.Cancel().Shares)
+			c, _ = set.Reduce(m.Locate(), m.Cancel().Ref, m.Cancel().Shares)
 		case 'D':
-			c, _ = set.Delete(m.Delete().Ref)
+			c, _ = set.Delete(m.Locate(), m.Delete().Ref)
 		case 'U':
 			u := m.Replace()
-			c, _ = set.Replace(u.Ref, u.NewRef, uint32(u.Price), u.Shares)
+			c, _ = set.Replace(m.Locate(), u.Ref, u.NewRef, uint32(u.Price), u.Shares)
 		}
 		if c.Book != nil {
 			if _, changed := c.Book.Changed(); changed {

@@ -37,7 +37,7 @@ type shard struct {
 type Feed struct {
 	Messages     int64
 	Unknown      int64  // messages about orders that the stream does not hold
-	Inconsistent int64  // messages that contradict the book: more shares than there are, a reference twice
+	Inconsistent int64  // messages that contradict those before: more shares than there are, a reference twice, another stock's number
 	Traded       uint64 // shares of trade messages
 	Quotes       int64  // changes of best prices
 }
@@ -108,7 +108,9 @@ func (m *Market) apply(ctx context.Context, sh *shard, in *Input) {
 	switch msg.Type() {
 	case itch.TypeAddOrder, itch.TypeAddOrderMPID:
 		o := msg.AddOrder()
-		sh.listing(msg.Locate(), o.Stock)
+		if sh.listing(msg.Locate(), o.Stock) == nil {
+			return
+		}
 		side := book.Bid
 		if o.Side == itch.Sell {
 			side = book.Ask
@@ -116,30 +118,34 @@ func (m *Market) apply(ctx context.Context, sh *shard, in *Input) {
 		c, err = sh.set.Add(msg.Locate(), o.Ref, side, uint32(o.Price), o.Shares)
 	case itch.TypeExecuted:
 		x := msg.Executed()
-		c, err = sh.set.Reduce(x.Ref, x.Shares)
+		c, err = sh.set.Reduce(msg.Locate(), x.Ref, x.Shares)
 		traded = Trade{Price: itch.Price(c.Price), Shares: uint64(c.Shares)}
 	case itch.TypeExecutedWithPrice:
 		x := msg.ExecutedWithPrice()
-		c, err = sh.set.Reduce(x.Ref, x.Shares)
+		c, err = sh.set.Reduce(msg.Locate(), x.Ref, x.Shares)
 		if x.Printable == 'Y' {
 			traded = Trade{Price: x.Price, Shares: uint64(c.Shares)}
 		}
 	case itch.TypeCancel:
 		x := msg.Cancel()
-		c, err = sh.set.Reduce(x.Ref, x.Shares)
+		c, err = sh.set.Reduce(msg.Locate(), x.Ref, x.Shares)
 	case itch.TypeDelete:
-		c, err = sh.set.Delete(msg.Delete().Ref)
+		c, err = sh.set.Delete(msg.Locate(), msg.Delete().Ref)
 	case itch.TypeReplace:
 		x := msg.Replace()
-		c, err = sh.set.Replace(x.Ref, x.NewRef, uint32(x.Price), x.Shares)
+		c, err = sh.set.Replace(msg.Locate(), x.Ref, x.NewRef, uint32(x.Price), x.Shares)
 	case itch.TypeTrade:
 		x := msg.Trade()
 		sh.Traded += uint64(x.Shares)
-		sh.listing(msg.Locate(), x.Stock)
+		if sh.listing(msg.Locate(), x.Stock) == nil {
+			return
+		}
 		traded = Trade{Price: x.Price, Shares: uint64(x.Shares)}
 	case itch.TypeCrossTrade:
 		x := msg.CrossTrade()
-		sh.listing(msg.Locate(), x.Stock)
+		if sh.listing(msg.Locate(), x.Stock) == nil {
+			return
+		}
 		traded = Trade{Price: x.Price, Shares: x.Shares}
 	default:
 		m.administrative(ctx, sh, msg)
@@ -191,33 +197,36 @@ func (m *Market) administrative(ctx context.Context, sh *shard, msg *itch.Messag
 		m.marketWide(ctx, sh, msg)
 		switch msg.SystemEvent().Event {
 		case itch.EventStartOfMarketHours:
-			m.signals.Halt.Emit(ctx, Status{Trading: true, Why: "market hours"})
+			m.signals.Halt.Emit(ctx, Status{All: true, Trading: true, Why: "market hours"})
 		case itch.EventEndOfMarketHours:
-			m.signals.Halt.Emit(ctx, Status{Why: "end of market hours"})
+			m.signals.Halt.Emit(ctx, Status{All: true, Why: "end of market hours"})
 		}
 	case itch.TypeBreach:
 		m.marketWide(ctx, sh, msg)
 		if msg.Breach().Level == lastLevel {
-			m.signals.Halt.Emit(ctx, Status{Why: whyBreach})
+			m.signals.Halt.Emit(ctx, Status{All: true, Why: whyBreach})
 		}
 	case itch.TypeTradingAction:
 		a := msg.TradingAction()
-		l := sh.listing(msg.Locate(), a.Stock)
-		l.state = a.State
-		m.status(ctx, l, "trading action")
+		if l := sh.listing(msg.Locate(), a.Stock); l != nil {
+			l.state = a.State
+			m.status(ctx, l, "trading action")
+		}
 	case itch.TypeRegSHO:
 		r := msg.RegSHO()
-		l := sh.listing(msg.Locate(), r.Stock)
-		l.restricted = r.Action != '0'
-		m.status(ctx, l, "Reg SHO")
+		if l := sh.listing(msg.Locate(), r.Stock); l != nil {
+			l.restricted = r.Action != '0'
+			m.status(ctx, l, "Reg SHO")
+		}
 	case itch.TypeOperationalHalt:
 		o := msg.OperationalHalt()
 		if o.Market != 'Q' {
 			return // of another market
 		}
-		l := sh.listing(msg.Locate(), o.Stock)
-		l.operational = o.Action == itch.Halted
-		m.status(ctx, l, "operational halt")
+		if l := sh.listing(msg.Locate(), o.Stock); l != nil {
+			l.operational = o.Action == itch.Halted
+			m.status(ctx, l, "operational halt")
+		}
 	}
 }
 
@@ -254,16 +263,21 @@ func (m *Market) marketWide(ctx context.Context, sh *shard, msg *itch.Message) {
 // status tells whether orders of a stock are welcome. It returns when everybody
 // knows, so that none passes the risk chain behind a halt.
 func (m *Market) status(ctx context.Context, l *listing, why string) {
-	m.signals.Halt.Emit(ctx, Status{l.locate, l.stock, l.trading(), l.restricted, why})
+	m.signals.Halt.Emit(ctx, Status{Locate: l.locate, Stock: l.stock, Trading: l.trading(), Restricted: l.restricted, Why: why})
 }
 
-// listing returns a stock, which it lists if it is new.
+// listing returns a stock, which it lists if it is new. It is nil if the number is
+// of another stock: numbers are for a day, so the message contradicts those before it.
 func (sh *shard) listing(locate uint16, stock itch.Stock) *listing {
 	l := sh.stocks[locate]
 	if l == nil {
 		l = &listing{locate: locate, stock: stock, book: sh.set.Book(locate)}
 		sh.stocks[locate] = l
 		sh.listed = append(sh.listed, l)
+	}
+	if l.stock != stock {
+		sh.Inconsistent++
+		return nil
 	}
 	return l
 }

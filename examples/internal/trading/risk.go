@@ -40,7 +40,7 @@ const (
 
 // OnStatus listens to market.halt.
 func (g *gate) OnStatus(_ context.Context, s Status) error {
-	if s.Locate == 0 {
+	if s.All {
 		g.open.Store(s.Trading)
 		return nil
 	}

@@ -81,7 +81,8 @@ type Trade struct {
 
 // Status says whether orders of a stock are welcome.
 type Status struct {
-	Locate     uint16 // 0: of all stocks
+	All        bool // it is of all stocks, and Trading says whether the market is open
+	Locate     uint16
 	Stock      itch.Stock
 	Trading    bool
 	Restricted bool // short sales are, by Reg SHO

@@ -95,7 +95,8 @@ type order struct {
 	taken         uint32 // of shares, by Take
 	before, after int32  // places of orders, or none
 	level         int32
-	_             int32
+	locate        uint16
+	_             uint16
 }
 
 const none = -1

@@ -2,12 +2,12 @@ package book
 
 import "math/bits"
 
-// index finds the place of an order by its reference. It is an open hash table
+// index finds the place of an order by its stock and reference. It is an open hash table
 // with linear probing that shifts back on removal, so that orders that come and
 // go for a whole day leave nothing behind, where Go's map is rebuilt now and
 // then. And it is small: what takes time here is memory that is in no cache.
-// A cell holds half of the reference; the other half is in the order, which is
-// looked at anyway (BenchmarkIndex).
+// A cell holds half of the reference; the other half and the stock are in the order,
+// which is looked at anyway (BenchmarkIndex).
 type index struct {
 	cells []cell // a power of two, at most half of them used
 	shift uint   // of a hash, to the number of a cell
@@ -39,11 +39,11 @@ func (x *index) resize(log int) {
 func (x *index) home(tag uint32) int { return int(uint64(tag) * 0x9E3779B97F4A7C15 >> x.shift) }
 
 // get returns the place of an order, or none.
-func (x *index) get(ref uint64, orders []order) int32 {
+func (x *index) get(locate uint16, ref uint64, orders []order) int32 {
 	tag, mask := uint32(ref), len(x.cells)-1
 	for i := x.home(tag); ; i = (i + 1) & mask {
 		c := x.cells[i&mask]
-		if c.at == 0 || c.tag == tag && orders[c.at-1].ref == ref {
+		if c.at == 0 || c.tag == tag && orders[c.at-1].ref == ref && orders[c.at-1].locate == locate {
 			return c.at - 1
 		}
 	}

@@ -11,7 +11,7 @@ func churn(set *Set, live []uint64, ref *uint64, rnd *rand.Rand, n int) {
 		*ref += 1 + rnd.Uint64N(8)
 		i := rnd.IntN(len(live))
 		if live[i] != 0 {
-			_, _ = set.Delete(live[i])
+			_, _ = set.Delete(uint16(live[i]%100), live[i])
 		}
 		live[i] = *ref
 		_, _ = set.Add(uint16(*ref%100), *ref, Side(*ref%2), uint32(1000+rnd.IntN(50)), 100)
@@ -53,7 +53,7 @@ func BenchmarkIndex(b *testing.B) {
 		var x index
 		x.init(orders)
 		all := make([]order, orders)
-		run(b, func(ref uint64, at int32) { all[at].ref = ref; x.put(ref, at) }, func(ref uint64) int32 { return x.get(ref, all) }, x.remove)
+		run(b, func(ref uint64, at int32) { all[at].ref = ref; x.put(ref, at) }, func(ref uint64) int32 { return x.get(0, ref, all) }, x.remove)
 	})
 	b.Run("map", func(b *testing.B) {
 		x := make(map[uint64]int32, orders)

@@ -24,7 +24,7 @@ func (b *Book) Match(side Side, limit, shares uint32, fill func(maker Order, sha
 		}
 		n := min(shares, maker.Shares)
 		fill(maker, n)
-		_, _ = b.set.Reduce(maker.Ref, n) // it is there, and has as many
+		_, _ = b.set.Reduce(b.locate, maker.Ref, n) // it is there, and has as many
 		shares -= n
 	}
 	return shares

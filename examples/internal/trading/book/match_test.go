@@ -20,8 +20,8 @@ func TestMatchingNeverLeavesABookCrossedAndLosesNoShares(t *testing.T) {
 			if rnd.IntN(10) == 0 && len(m.orders) > 0 {
 				o := m.orders[rnd.IntN(len(m.orders))]
 				cancelled += uint64(o.Shares)
-				m.reduce(o.Ref, o.Shares)
-				if _, err := set.Delete(o.Ref); err != nil {
+				m.reduce(1, o.Ref, o.Shares)
+				if _, err := set.Delete(1, o.Ref); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -32,7 +32,7 @@ func TestMatchingNeverLeavesABookCrossedAndLosesNoShares(t *testing.T) {
 					t.Fatalf("seed %d: an order at %d traded %d shares with %+v, want with %+v", seed, price, shares, maker, want)
 				}
 				traded += uint64(shares)
-				m.reduce(maker.Ref, shares)
+				m.reduce(1, maker.Ref, shares)
 			})
 			if left > 0 {
 				m.orders = append(m.orders, modelOrder{Order{ref, price, left}, 1, side})
@@ -99,7 +99,7 @@ func TestTakingLeavesTheBookAsItIsAndTakesNothingTwice(t *testing.T) {
 	}
 	// The market goes on as if we were not there; what it takes is no longer
 	// ours to take, and new orders are.
-	if _, err := b.set.Reduce(4, 600); err != nil {
+	if _, err := b.set.Reduce(1, 4, 600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.set.Add(1, 5, Ask, 13, 70); err != nil {

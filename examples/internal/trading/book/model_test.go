@@ -19,12 +19,12 @@ type modelOrder struct {
 	side   Side
 }
 
-func (m *model) find(ref uint64) int {
-	return slices.IndexFunc(m.orders, func(o modelOrder) bool { return o.Ref == ref })
+func (m *model) find(locate uint16, ref uint64) int {
+	return slices.IndexFunc(m.orders, func(o modelOrder) bool { return o.locate == locate && o.Ref == ref })
 }
 
-func (m *model) reduce(ref uint64, n uint32) {
-	i := m.find(ref)
+func (m *model) reduce(locate uint16, ref uint64, n uint32) {
+	i := m.find(locate, ref)
 	if m.orders[i].Shares <= n {
 		m.orders = slices.Delete(m.orders, i, i+1)
 	} else {
@@ -105,13 +105,14 @@ func TestBooksAreThoseOfTheModel(t *testing.T) {
 			if len(refs) == 0 || rnd.IntN(20) == 0 {
 				return rnd.Uint64N(1 << 34) // hardly one that is there
 			}
+			if n := len(m.orders); n > 0 && rnd.IntN(3) > 0 { // often of another stock
+				return m.orders[rnd.IntN(n)].Ref
+			}
 			return refs[rnd.IntN(len(refs))]
 		}
 		fresh := func() uint64 {
 			ref := uint64(len(refs)) | rnd.Uint64N(2)<<32 // some share their lower half
-			if m.find(ref) < 0 {
-				refs = append(refs, ref)
-			}
+			refs = append(refs, ref)
 			return ref
 		}
 		for step := range 1_000 {
@@ -127,34 +128,34 @@ func TestBooksAreThoseOfTheModel(t *testing.T) {
 				switch {
 				case n == 0:
 					want = ErrNoShares
-				case m.find(ref) >= 0:
+				case m.find(locate, ref) >= 0:
 					want = ErrDuplicate
 				default:
 					m.orders = append(m.orders, modelOrder{Order{ref, price, n}, locate, side})
 				}
 			case 2:
 				ref := known()
-				if i := m.find(ref); i < 0 {
+				if i := m.find(locate, ref); i < 0 {
 					want = ErrUnknown
 				} else {
 					if n > m.orders[i].Shares {
 						want = ErrTooMany
 					}
-					m.reduce(ref, n)
+					m.reduce(locate, ref, n)
 				}
-				_, err = set.Reduce(ref, n)
+				_, err = set.Reduce(locate, ref, n)
 			case 3:
 				ref := known()
-				if m.find(ref) < 0 {
+				if m.find(locate, ref) < 0 {
 					want = ErrUnknown
 				} else {
-					m.reduce(ref, 1<<31)
+					m.reduce(locate, ref, 1<<31)
 				}
-				_, err = set.Delete(ref)
+				_, err = set.Delete(locate, ref)
 			case 4:
 				ref, next := known(), fresh()
-				_, err = set.Replace(ref, next, price, n)
-				i := m.find(ref)
+				_, err = set.Replace(locate, ref, next, price, n)
+				i := m.find(locate, ref)
 				if i < 0 {
 					want = ErrUnknown
 					break
@@ -164,7 +165,7 @@ func TestBooksAreThoseOfTheModel(t *testing.T) {
 				switch {
 				case n == 0:
 					want = ErrNoShares
-				case m.find(next) >= 0:
+				case m.find(locate, next) >= 0:
 					want = ErrDuplicate
 				default:
 					m.orders = append(m.orders, modelOrder{Order{next, price, n}, old.locate, old.side})
@@ -181,10 +182,12 @@ func TestBooksAreThoseOfTheModel(t *testing.T) {
 			}
 		}
 		for _, ref := range refs {
-			o, locate, side, ok := set.Get(ref)
-			i := m.find(ref)
-			if ok != (i >= 0) || ok && (modelOrder{o, locate, side}) != m.orders[i] {
-				t.Fatalf("seed %d: order %d is %+v, %t", seed, ref, o, ok)
+			for locate := range uint16(3) {
+				o, side, ok := set.Get(locate, ref)
+				i := m.find(locate, ref)
+				if ok != (i >= 0) || ok && (modelOrder{o, locate, side}) != m.orders[i] {
+					t.Fatalf("seed %d: order %d of %d is %+v, %t", seed, ref, locate, o, ok)
+				}
 			}
 		}
 	}

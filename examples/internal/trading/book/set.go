@@ -10,8 +10,10 @@ var (
 	ErrNoShares  = errors.New("book: an order without shares")
 )
 
-// Set is the books of many stocks, whose orders are found by reference alone.
-// One goroutine at a time may use it.
+// Set is the books of many stocks. An order is found by the number of its stock and
+// its reference: feeds give a reference once a day, but where one does not, or names
+// an order under another stock, no book depends on which others are in its set. One
+// goroutine at a time may use it.
 type Set struct {
 	index      index
 	orders     []order
@@ -60,12 +62,12 @@ func (s *Set) Add(locate uint16, ref uint64, side Side, price, shares uint32) (C
 	if shares == 0 {
 		return Change{}, ErrNoShares
 	}
-	if s.index.get(ref, s.orders) != none {
+	if s.index.get(locate, ref, s.orders) != none {
 		return Change{}, ErrDuplicate
 	}
 	b := s.Book(locate)
 	at := s.newOrder()
-	s.orders[at] = order{ref: ref, shares: shares}
+	s.orders[at] = order{ref: ref, shares: shares, locate: locate}
 	s.index.put(ref, at)
 	b.join(at, side, price)
 	return Change{b, side, price, shares}, nil
@@ -73,8 +75,8 @@ func (s *Set) Add(locate uint16, ref uint64, side Side, price, shares uint32) (C
 
 // Reduce takes shares off an order; one without any leaves the book. The error
 // is ErrUnknown; or ErrTooMany, and then the order has left.
-func (s *Set) Reduce(ref uint64, shares uint32) (Change, error) {
-	at := s.index.get(ref, s.orders)
+func (s *Set) Reduce(locate uint16, ref uint64, shares uint32) (Change, error) {
+	at := s.index.get(locate, ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
@@ -96,8 +98,8 @@ func (s *Set) Reduce(ref uint64, shares uint32) (Change, error) {
 }
 
 // Delete takes an order off the book. The error is ErrUnknown.
-func (s *Set) Delete(ref uint64) (Change, error) {
-	at := s.index.get(ref, s.orders)
+func (s *Set) Delete(locate uint16, ref uint64) (Change, error) {
+	at := s.index.get(locate, ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
@@ -108,27 +110,27 @@ func (s *Set) Delete(ref uint64) (Change, error) {
 // one, at the end of the queue of its price. The error is ErrUnknown; or
 // ErrDuplicate or ErrNoShares, and then the old order has left and no new one
 // has come.
-func (s *Set) Replace(ref, newRef uint64, price, shares uint32) (Change, error) {
-	at := s.index.get(ref, s.orders)
+func (s *Set) Replace(locate uint16, ref, newRef uint64, price, shares uint32) (Change, error) {
+	at := s.index.get(locate, ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
 	old := s.drop(at)
-	c, err := s.Add(old.Book.locate, newRef, old.Side, price, shares)
+	c, err := s.Add(locate, newRef, old.Side, price, shares)
 	if err != nil {
 		return old, err
 	}
 	return c, nil
 }
 
-// Get returns an order, its stock and its side.
-func (s *Set) Get(ref uint64) (o Order, locate uint16, side Side, ok bool) {
-	at := s.index.get(ref, s.orders)
+// Get returns an order and its side.
+func (s *Set) Get(locate uint16, ref uint64) (o Order, side Side, ok bool) {
+	at := s.index.get(locate, ref, s.orders)
 	if at == none {
-		return o, 0, 0, false
+		return o, 0, false
 	}
 	l := &s.levels[s.orders[at].level]
-	return Order{ref, l.price, s.orders[at].shares}, l.locate, l.side, true
+	return Order{ref, l.price, s.orders[at].shares}, l.side, true
 }
 
 // drop takes the order at a place off its book.

@@ -120,7 +120,7 @@ func (g *Generator) cross(kind byte) {
 		match := g.nextMatch()
 		for _, o := range [2]book.Order{bid, ask} {
 			g.push(itch.ExecutedWithPrice{Ref: o.Ref, Shares: n, Match: match, Printable: 'N', Price: price}.Message(h))
-			_, _ = g.set.Reduce(o.Ref, n) // it is there
+			_, _ = g.set.Reduce(s.locate, o.Ref, n) // it is there
 		}
 		g.push(itch.CrossTrade{Shares: uint64(n), Stock: s.symbol, Price: price, Match: match, Cross: kind}.Message(h))
 	}

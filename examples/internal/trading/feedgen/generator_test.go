@@ -113,23 +113,23 @@ func TestEveryMessageCouldFollowThoseBeforeIt(t *testing.T) {
 			c, err = set.Add(m.Locate(), o.Ref, side, uint32(o.Price), o.Shares)
 		case 'E':
 			x := m.Executed()
-			c, err = set.Reduce(x.Ref, x.Shares)
+			c, err = set.Reduce(m.Locate(), x.Ref, x.Shares)
 			trades[x.Match], executes = true, true
 		case 'C':
 			x := m.ExecutedWithPrice()
-			c, err = set.Reduce(x.Ref, x.Shares)
+			c, err = set.Reduce(m.Locate(), x.Ref, x.Shares)
 			trades[x.Match], executes = true, true
 		case 'X':
-			o, _, _, _ := set.Get(m.Cancel().Ref)
+			o, _, _ := set.Get(m.Locate(), m.Cancel().Ref)
 			if o.Shares <= m.Cancel().Shares {
 				t.Fatalf("message %d cancels %d of %d shares; that is a D", i, m.Cancel().Shares, o.Shares)
 			}
-			c, err = set.Reduce(m.Cancel().Ref, m.Cancel().Shares)
+			c, err = set.Reduce(m.Locate(), m.Cancel().Ref, m.Cancel().Shares)
 		case 'D':
-			c, err = set.Delete(m.Delete().Ref)
+			c, err = set.Delete(m.Locate(), m.Delete().Ref)
 		case 'U':
 			x := m.Replace()
-			c, err = set.Replace(x.Ref, x.NewRef, uint32(x.Price), x.Shares)
+			c, err = set.Replace(m.Locate(), x.Ref, x.NewRef, uint32(x.Price), x.Shares)
 		case 'P':
 			trades[m.Trade().Match], executes = true, true
 		case 'B':

@@ -104,7 +104,7 @@ func (g *Generator) place(s *stock, side book.Side, o itch.AddOrder) {
 func (g *Generator) some(s *stock) (o book.Order, side book.Side, i int, ok bool) {
 	for len(s.refs) > 0 {
 		i = g.rnd.IntN(len(s.refs))
-		if o, _, side, ok = g.set.Get(s.refs[i]); ok {
+		if o, side, ok = g.set.Get(s.locate, s.refs[i]); ok {
 			return o, side, i, true
 		}
 		s.forget(i) // executed meanwhile
@@ -125,7 +125,7 @@ func (g *Generator) remove(s *stock) {
 		return
 	}
 	s.forget(i)
-	_, _ = g.set.Delete(o.Ref)
+	_, _ = g.set.Delete(s.locate, o.Ref)
 	g.push(itch.Delete{Ref: o.Ref}.Message(g.header(s.locate)))
 }
 
@@ -139,7 +139,7 @@ func (g *Generator) replace(s *stock) {
 		price = o.Price
 	}
 	r := itch.Replace{Ref: o.Ref, NewRef: g.nextRef(), Shares: g.size(), Price: itch.Price(price)}
-	_, _ = g.set.Replace(r.Ref, r.NewRef, price, r.Shares)
+	_, _ = g.set.Replace(s.locate, r.Ref, r.NewRef, price, r.Shares)
 	s.refs[i] = r.NewRef
 	g.push(r.Message(g.header(s.locate)))
 }
@@ -154,7 +154,7 @@ func (g *Generator) cancel(s *stock) {
 		return
 	}
 	n := 1 + g.rnd.Uint32N(o.Shares-1) // not all of them: that would be a D
-	_, _ = g.set.Reduce(o.Ref, n)
+	_, _ = g.set.Reduce(s.locate, o.Ref, n)
 	g.push(itch.Cancel{Ref: o.Ref, Shares: n}.Message(g.header(s.locate)))
 }
 
