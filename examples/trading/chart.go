@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"io"
 	"math"
 	"os"
 	"time"
@@ -45,15 +46,29 @@ func writePlot(file string, m trading.Measurement) error {
 	for i, row := range plot.Align(plots, tiles, draw.New(canvas)) {
 		plots[i][0].Draw(row[0])
 	}
-	f, err := os.Create(file)
-	if err != nil {
-		return fmt.Errorf("cannot draw: %w", err)
-	}
-	_, err = canvas.WriteTo(f)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := save(file, canvas); err != nil {
+		if path, ok := errors.AsType[*os.PathError](err); ok {
+			err = path.Err
+		}
 		return fmt.Errorf("cannot draw %s: %w", file, err)
 	}
 	return nil
+}
+
+// save writes all of a picture to a file, or leaves no half of one.
+func save(file string, picture io.WriterTo) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = picture.WriteTo(f)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if info, statErr := os.Stat(file); err != nil && statErr == nil && info.Mode().IsRegular() {
+		os.Remove(file)
+	}
+	return err
 }
 
 // latencies is nil if none were measured.

@@ -101,3 +101,19 @@ func TestAPictureThatCannotBeWrittenIsAnError(t *testing.T) {
 		t.Errorf("a picture of nothing: %v", err)
 	}
 }
+
+// half is a picture of which only the beginning fits on the disk.
+type half struct{}
+
+func (half) WriteTo(w io.Writer) (int64, error) {
+	n, _ := io.WriteString(w, "<svg>")
+	return int64(n), errors.New("disk full")
+}
+
+func TestNoHalfOfAPictureIsLeft(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.svg")
+	err := save(file, half{})
+	if _, statErr := os.Stat(file); err == nil || !os.IsNotExist(statErr) {
+		t.Errorf("%v; the file: %v", err, statErr)
+	}
+}

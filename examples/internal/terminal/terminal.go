@@ -7,11 +7,12 @@ import (
 	"golang.org/x/term"
 )
 
-// Size is that of the terminal behind f, in characters, or 0, 0 if f is none. What
-// a terminal does not tell is 80 and 24. It may change from call to call.
+// Size is that of the terminal behind f, in characters, or 0, 0 if f is none, or one
+// that takes no commands (TERM=dumb). What a terminal does not tell is 80 and 24. It
+// may change from call to call.
 func Size(f *os.File) (width, height int) {
 	fd := int(f.Fd())
-	if !term.IsTerminal(fd) {
+	if os.Getenv("TERM") == "dumb" || !term.IsTerminal(fd) {
 		return 0, 0
 	}
 	width, height = 80, 24

@@ -76,14 +76,31 @@ type options struct {
 
 // Command is the program examples/trading and returns its exit code.
 func Command(ctx context.Context, args []string, env Env) int {
+	out := &output{to: env.Stdout}
+	env.Stdout = out
+	code, err := command(ctx, args, env)
+	if out.err != nil && (err == nil || errors.Is(err, out.err)) {
+		code, err = ExitFailed, fmt.Errorf("cannot write to standard output: %w", bare(out.err))
+	}
+	if err != nil {
+		fmt.Fprintf(env.Stderr, "trading: %s\n", oneLine(err.Error()))
+	}
+	return code
+}
+
+func command(ctx context.Context, args []string, env Env) (int, error) {
 	opts, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		io.WriteString(env.Stdout, usage)
-		return ExitOK
+		return ExitOK, nil
 	case err != nil:
-		fmt.Fprintf(env.Stderr, "trading: %v; see trading -help\n", err)
-		return ExitUsage
+		return ExitUsage, fmt.Errorf("%w; see trading -help", err)
+	}
+	if opts.plot != "" { // at once, and not when the day is over
+		if err := writable(opts.plot); err != nil {
+			return ExitFailed, fmt.Errorf("cannot draw %s: %w", opts.plot, bare(err))
+		}
 	}
 	run := session
 	switch {
@@ -94,10 +111,9 @@ func Command(ctx context.Context, args []string, env Env) int {
 	}
 	code, err := run(ctx, opts, env)
 	if err != nil {
-		fmt.Fprintf(env.Stderr, "trading: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return ExitFailed
+		return ExitFailed, err
 	}
-	return code
+	return code, nil
 }
 
 func parse(args []string) (options, error) {
@@ -145,6 +161,8 @@ func parse(args []string) (options, error) {
 			return opts, fmt.Errorf("-generate %d: want 1 message or more", opts.generate)
 		case len(rest) == 0:
 			return opts, errors.New("-generate N needs a file to write, or - for standard output")
+		case rest[0] == "":
+			return opts, errors.New("-generate N needs the name of a file, and it is empty")
 		}
 		opts.file, rest = rest[0], rest[1:]
 	}
@@ -162,6 +180,8 @@ func parse(args []string) (options, error) {
 		return opts, fmt.Errorf("-rate %v: want 1 to 10000000", opts.rate)
 	case opts.stocks < 1 || opts.stocks > 20_000:
 		return opts, fmt.Errorf("-stocks %d: want 1 to 20000", opts.stocks)
+	case given["http"] && opts.http == "":
+		return opts, errors.New("-http needs an address such as 127.0.0.1:8080")
 	case given["plot"] && !strings.HasSuffix(opts.plot, ".svg"):
 		return opts, fmt.Errorf("-plot %q: want a file that ends in .svg", opts.plot)
 	}

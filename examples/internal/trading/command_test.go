@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -69,6 +71,10 @@ func TestWrongUseGivesOneClearLine(t *testing.T) {
 	day := invented(t, feedgen.Config{Messages: 5_000, Stocks: 5, Seed: 1})
 	z := packed(t, day)
 	good := file(t, "good", day)
+	dir := filepath.Join(t.TempDir(), "x.svg")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -94,6 +100,13 @@ func TestWrongUseGivesOneClearLine(t *testing.T) {
 		{"taken port", []string{"-http", taken.Addr().String()}, ExitFailed, "address already in use"},
 		{"nowhere to write", []string{"-generate", "3", filepath.Join(t.TempDir(), "none", "y")}, ExitFailed, "no such file"},
 		{"missing file", []string{"-replay", filepath.Join(t.TempDir(), "none")}, ExitFailed, "no such file"},
+		{"no address", []string{"-http", ""}, ExitUsage, "-http needs an address"},
+		{"empty file name to write", []string{"-generate", "3", ""}, ExitUsage, "it is empty"},
+		{"commands for a terminal", []string{"-a\x1b[31m\nb"}, ExitUsage, `-a\x1b[31m; b`},
+		{"nowhere to draw", []string{"-replay", good, "-plot", filepath.Join(t.TempDir(), "none", "x.svg")}, ExitFailed, "x.svg: no such file"},
+		{"picture over a directory", []string{"-plot", dir}, ExitFailed, "is a directory"},
+		{"gzip cut off at its head", []string{"-replay", file(t, "a.gz", z[:9])}, ExitFailed, "a.gz: the gzip file is cut off"},
+		{"more than gzip", []string{"-replay", file(t, "a.gz", append(bytes.Clone(z), "garbage and more"...))}, ExitFailed, "what follows the gzip data is no gzip data"},
 		{"directory", []string{"-replay", t.TempDir()}, ExitFailed, "is a directory"},
 		{"empty file", []string{"-replay", file(t, "a", nil)}, ExitFailed, "empty"},
 		{"noise", []string{"-replay", file(t, "a", []byte("\x00\x02\xff\"\x01"))}, ExitFailed, "at byte 0: type 0xff is unknown"},
@@ -201,6 +214,56 @@ func TestAnInterruptedReplaySumsUp(t *testing.T) {
 	if _, err := os.Stat(out); !os.IsNotExist(err) {
 		t.Errorf("the half file is there: %v", err)
 	}
+	if got := run(ctx, 0, 0, "-generate", "1000000", "-"); got.code != ExitInterrupted || !strings.Contains(got.stderr, "no whole day") {
+		t.Errorf("to standard output: exit code %d, %q", got.code, got.stderr)
+	}
+}
+
+// The second pass only measures latencies: whatever becomes of it, the first one is
+// summed up, and the program says that the second was not whole.
+func TestASecondPassThatIsNotWholeIsTold(t *testing.T) {
+	path := file(t, "day", invented(t, feedgen.Config{Messages: 3_000, Stocks: 5, Seed: 1}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := Measurement{Run: Run{Messages: 1_000, Took: time.Second}}
+	if interrupted, err := m.secondPass(ctx, options{replay: path}); !interrupted || err != nil {
+		t.Errorf("interrupted %t, %v", interrupted, err)
+	}
+	var out, errs bytes.Buffer
+	code := Command(t.Context(), []string{"-replay", path, "-http", "127.0.0.1:0"}, Env{Stderr: &errs, Stdout: printer(func(p []byte) (int, error) {
+		os.Remove(path) // the first line comes when the first pass has opened it
+		return out.Write(p)
+	})})
+	if code != ExitFailed || !strings.Contains(errs.String(), "no such file") || !strings.Contains(out.String(), "nothing lost") {
+		t.Errorf("a file that has gone: exit code %d, %q, %q", code, &errs, &out)
+	}
+}
+
+type printer func(p []byte) (int, error)
+
+func (w printer) Write(p []byte) (int, error) { return w(p) }
+
+func TestWhatCannotBePrintedIsAnError(t *testing.T) {
+	path := file(t, "day", invented(t, feedgen.Config{Messages: 3_000, Stocks: 5, Seed: 1}))
+	for _, args := range [][]string{
+		{"-help"}, {"-replay", path}, {"-replay", path, "-json"}, {"-duration", "100ms", "-rate", "1000", "-stocks", "2"}, {"-generate", "10", "-"},
+	} {
+		var errs bytes.Buffer
+		full := printer(func(p []byte) (int, error) {
+			return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: errors.New("no space left")}
+		})
+		code := Command(t.Context(), args, Env{Stdout: full, Stderr: &errs, Size: func() (int, int) { return 0, 0 }})
+		if code != ExitFailed || errs.String() != "trading: cannot write to standard output: no space left\n" {
+			t.Errorf("%q: exit code %d, %q", args, code, &errs)
+		}
+	}
+}
+
+func TestContradictionsAreToldForScriptsToo(t *testing.T) {
+	got := run(t.Context(), 0, 0, "-replay", file(t, "odd", contradictory(1, 1_000)), "-json")
+	if got.code != ExitOK || !strings.HasSuffix(got.stderr, " messages contradicted those before them\n") || !json.Valid([]byte(got.stdout)) {
+		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+	}
 }
 
 func TestASessionSumsUpAtItsEnd(t *testing.T) {
@@ -239,6 +302,29 @@ func TestOnATerminalTheTableIsDrawnInPlaceAndFits(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^AA[A-Z] +\d+ +\d+\.\d\d `).MatchString(text) {
 			t.Errorf("drawing %d shows no stock:\n%s", i, text)
 		}
+	}
+}
+
+func TestATableIsErasedAlsoWhenTheTerminalIsNarrowerThanWhenItWasDrawn(t *testing.T) {
+	var out bytes.Buffer
+	width := 20
+	s := newScreen(Env{Stdout: &out, Size: func() (int, int) { return width, 10 }})
+	table := func(out io.Writer, _ int) { io.WriteString(out, "lag 12.345678901µs, and so on\nshort\n") }
+	s.draw(table)
+	if got, want := out.String(), "lag 12.345678901µs,\nshort\n"; got != want {
+		t.Errorf("drawn %q, want %q", got, want)
+	}
+	out.Reset()
+	width = 7 // its 19 characters are three lines now
+	s.draw(table)
+	if got, want := out.String(), "\x1b[4A\r\x1b[Jlag 12\nshort\n"; got != want {
+		t.Errorf("drawn %q, want %q", got, want)
+	}
+	out.Reset()
+	width = 17
+	s.draw(func(out io.Writer, _ int) { io.WriteString(out, "lag 12.34567890µµs\n") })
+	if got := out.String(); !strings.HasSuffix(got, "lag 12.34567890µ\n") {
+		t.Errorf("drawn %q: a letter is cut in two", got)
 	}
 }
 

@@ -18,7 +18,11 @@ import (
 // removed, so that nobody takes it for a whole day.
 func generate(ctx context.Context, opts options, env Env) (int, error) {
 	if opts.file == "-" {
-		return writeDay(ctx, opts, env.Stdout)
+		code, err := writeDay(ctx, opts, env.Stdout)
+		if code == ExitInterrupted {
+			fmt.Fprintln(env.Stderr, "trading: interrupted; what is written is no whole day")
+		}
+		return code, err
 	}
 	f, err := os.Create(opts.file)
 	if err != nil {

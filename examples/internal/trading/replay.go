@@ -40,15 +40,17 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 		return 0, fmt.Errorf("%s: %w", in.name, err)
 	}
 	m := measure(e, run, 0)
+	interrupted := run.Interrupted
 	if opts.json {
 		err = writeJSON(env.Stdout, &m)
-	} else {
-		if opts.speed == 0 && in.again && !run.Interrupted && run.Messages > 0 {
-			if err := m.secondPass(ctx, opts); err != nil {
-				return 0, err
-			}
+		if m.Books.Inconsistent > 0 {
+			fmt.Fprintf(env.Stderr, "trading: %s: %s messages contradicted those before them\n", in.name, group(m.Books.Inconsistent))
 		}
-		m.write(env.Stdout)
+	} else {
+		if opts.speed == 0 && in.again && !interrupted && run.Messages > 0 {
+			interrupted, err = m.secondPass(ctx, opts)
+		}
+		m.write(env.Stdout) // what the first pass found is worth it without the second
 	}
 	if err != nil {
 		return 0, err
@@ -62,7 +64,7 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 			return 0, err
 		}
 	}
-	if run.Interrupted {
+	if interrupted {
 		fmt.Fprintln(env.Stderr, "trading: interrupted; this is the summary so far")
 		return ExitInterrupted, nil
 	}
@@ -70,26 +72,26 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 }
 
 // secondPass measures the latencies at half the rate that was reached.
-func (m *Measurement) secondPass(ctx context.Context, opts options) error {
+func (m *Measurement) secondPass(ctx context.Context, opts options) (interrupted bool, err error) {
 	in, err := openInput(opts.replay)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer in.Close()
 	e, _, stop, err := newEngine(options{}, io.Discard)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer stop()
 	rate := m.Run.Throughput() / 2
 	src := &some{itch.NewReader(in.until(ctx), opts.lenient), int64(rate * secondPass.Seconds())}
 	run, err := e.Feed(ctx, src, Pace{Rate: rate})
 	if err := errors.Join(err, closed(e)); err != nil {
-		return err
+		return false, fmt.Errorf("%s, at half the rate: %w", in.name, err)
 	}
 	second := measure(e, run, rate)
 	m.Rate, m.ToBook, m.ToOrder, m.Chain = second.Rate, second.ToBook, second.ToOrder, second.Chain
-	return nil
+	return run.Interrupted, nil
 }
 
 // some is the beginning of a source.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"example.com/signals/examples/internal/trading/feedgen"
 )
@@ -175,7 +176,9 @@ func (s *screen) draw(fill func(out io.Writer, height int)) {
 	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
 	lines = lines[:min(len(lines), max(height-1, 1))]
 	for i, line := range lines {
-		lines[i] = line[:min(len(line), max(width-1, 0))]
+		if runes := []rune(line); len(runes) >= width {
+			lines[i] = string(runes[:max(width-1, 0)])
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,7 +199,13 @@ func (s *screen) erasing() string {
 	if len(s.lines) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\x1b[%dA\r\x1b[J", len(s.lines)) // up to its first line; clear to the end
+	rows := len(s.lines)
+	if width, _ := s.size(); width > 0 {
+		for _, line := range s.lines { // a terminal that is narrower now has wrapped it
+			rows += max(utf8.RuneCountInString(line)-1, 0) / width
+		}
+	}
+	return fmt.Sprintf("\x1b[%dA\r\x1b[J", rows) // up to its first line; clear to the end
 }
 
 func (s *screen) drawing() string {

@@ -88,6 +88,9 @@ func (in *input) detect() error {
 	// does not exist; so they are gzip's.
 	if strings.HasPrefix(string(magic), "\x1f\x8b") {
 		in.bytes, err = gzip.NewReader(raw)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("the gzip file is cut off")
+		}
 		return err
 	}
 	switch {
@@ -100,7 +103,13 @@ func (in *input) detect() error {
 }
 
 // Read implements io.Reader with what is in the file, unpacked.
-func (in *input) Read(p []byte) (int, error) { return in.bytes.Read(p) }
+func (in *input) Read(p []byte) (int, error) {
+	n, err := in.bytes.Read(p)
+	if errors.Is(err, gzip.ErrHeader) {
+		err = fmt.Errorf("what follows the gzip data is no gzip data: %w", err)
+	}
+	return n, err
+}
 
 // Close closes a file. Standard input is not ours to close.
 func (in *input) Close() {

@@ -88,7 +88,7 @@ func (m *Measurement) write(w io.Writer) {
 		fmt.Fprintf(w, "  %s messages about orders that the feed does not hold were skipped\n", group(b.Unknown))
 	}
 	if b.Inconsistent > 0 {
-		fmt.Fprintf(w, "  %s messages contradicted the books\n", group(b.Inconsistent))
+		fmt.Fprintf(w, "  %s messages contradicted those before them\n", group(b.Inconsistent))
 	}
 	fmt.Fprintf(w, "Orders: %s accepted, %s refused%s\n", group(o.Accepted), group(o.Total()), reasons(o.Refused))
 	fmt.Fprintf(w, "  %s got something, %s nothing, %s were rejected by the exchange; %s shares\n",
