@@ -35,13 +35,19 @@ func opened(t *testing.T, cfg Config) (*Engine, *[]Execution) {
 			t.Error(err)
 		}
 	})
+	ended := collected(e)
+	sent(t, e, open()...)
+	return e, ended
+}
+
+// collected is how orders have ended. The engine must be drained when it is looked at.
+func collected(e *Engine) *[]Execution {
 	ended := new([]Execution)
 	e.Signals.Execution.Subscribe(func(_ context.Context, x Execution) error {
 		*ended = append(*ended, x)
 		return nil
 	})
-	sent(t, e, open()...)
-	return e, ended
+	return ended
 }
 
 func drained(t *testing.T, e *Engine) {

@@ -108,6 +108,15 @@ func TestTakingLeavesTheBookAsItIsAndTakesNothingTwice(t *testing.T) {
 	if got, left := takes(b, 13, 500); !slices.Equal(got, []take{{13, 70}}) || left != 430 {
 		t.Errorf("%v and %d left", got, left)
 	}
+	// Nor does an order that is replaced come back to us, but what it is larger by.
+	for i, shares := range []uint32{60, 100} {
+		if _, err := b.set.Replace(1, uint64(5+i), uint64(6+i), 12, shares); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := takes(b, 12, 500); i == 0 && len(got) > 0 || i == 1 && !slices.Equal(got, []take{{12, 40}}) {
+			t.Errorf("replaced by one of %d shares: %v", shares, got)
+		}
+	}
 }
 
 func TestChangedTellsOfTheTopOnly(t *testing.T) {

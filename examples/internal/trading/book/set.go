@@ -107,18 +107,22 @@ func (s *Set) Delete(locate uint16, ref uint64) (Change, error) {
 }
 
 // Replace puts a new order of the same stock and side in the place of an old
-// one, at the end of the queue of its price. The error is ErrUnknown; or
-// ErrDuplicate or ErrNoShares, and then the old order has left and no new one
-// has come.
+// one, at the end of the queue of its price. What Take took of the old one it has
+// taken of the new one. The error is ErrUnknown; or ErrDuplicate or ErrNoShares, and
+// then the old order has left and no new one has come.
 func (s *Set) Replace(locate uint16, ref, newRef uint64, price, shares uint32) (Change, error) {
 	at := s.index.get(locate, ref, s.orders)
 	if at == none {
 		return Change{}, ErrUnknown
 	}
+	taken := s.orders[at].taken
 	old := s.drop(at)
 	c, err := s.Add(locate, newRef, old.Side, price, shares)
 	if err != nil {
 		return old, err
+	}
+	if taken > 0 {
+		s.orders[s.index.get(locate, newRef, s.orders)].taken = min(taken, shares)
 	}
 	return c, nil
 }
