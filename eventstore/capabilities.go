@@ -21,7 +21,10 @@ import (
 // it goes idle, and at least every second while it is busy: To is the last
 // position that is finished, including those that its query passed over; if it is
 // only those, at most once a second. What
-// succeeded is called again only if the process ended before that Advance. An
+// succeeded is called again only if the process ended before that Advance. Each
+// Advance says of which history To is, by the store's identity and the id of the
+// event there; a Store that finds another event, or none, at the position of a
+// checkpoint does not go on from it (HistoryError). An
 // event that has failed for the last time is a Dead of the Advance that passes
 // it, at once; so is Stopped. ErrMoved, ErrOutcomeUnknown or a lost lease end the
 // round: it stands by again and reads the checkpoint anew.
@@ -91,6 +94,11 @@ type Checkpoint struct {
 	Stopped string
 	Dead    int // number of dead letters
 	Updated time.Time
+	// Identity and EventID say of which history Position is: the store's
+	// identity and the id of the event there, as the last Move gave them. They are
+	// empty at 0, of a key that no listener has worked for, and if a program moved it
+	// that knew nothing of them; then they get what is there when a listener begins.
+	Identity, EventID string
 }
 
 // Move is one step of a durable listener.
@@ -104,6 +112,9 @@ type Move struct {
 	Dead    []Dead
 	Settled []Position // dead letters that are none any more; some may be gone already
 	Stopped string     // see Checkpoint
+	// Identity and EventID go into the checkpoint as they are, also if they are
+	// empty.
+	Identity, EventID string
 }
 
 // Dead is a dead letter as a Move stores it: its event is in the store.

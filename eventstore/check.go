@@ -13,8 +13,8 @@ const maxProblems = 50
 
 // Check verifies the whole store: that positions go from 1 to the head without
 // a gap, versions likewise in each stream, that every event is as Append would
-// have stored it, no id is there twice, and checkpoints and dead letters are of
-// events that there are; and, if the backend is a Checker, what that one looks
+// have stored it, no id is there twice, checkpoints are of this history, and dead
+// letters of events that there are; and, if the backend is a Checker, what that one looks
 // for. It returns nil if all is well, and else an error that joins what it
 // found. It may run while the store is used. It reads everything once, and
 // holds 8 bytes for each event and a version for each stream.
@@ -154,8 +154,15 @@ func (c *checking) checkpoints(ctx context.Context, keys Checkpoints) error {
 		return err
 	}
 	for _, k := range all {
-		if k.Position > head {
+		if foundForeign(k) {
+			c.found("%s", k.Stopped)
+		} else if k.Position > head {
 			c.found("the checkpoint of key %q is at %d, the head at %d", k.Key, k.Position, head)
+		} else if _, _, err := c.store.sameHistory(ctx, k); err != nil {
+			if _, ok := errors.AsType[*HistoryError](err); !ok {
+				return err
+			}
+			c.found("%w", err)
 		}
 		for after := Position(0); ; {
 			letters, err := keys.DeadLetters(ctx, k.Key, after, deadPage)

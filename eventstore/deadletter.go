@@ -171,7 +171,7 @@ func (t *term) again(d DeadLetter) (settled bool, err error) {
 	t.before = d.Attempts
 	defer func() { t.before = 0 }()
 	var failure error
-	one, settle := []Recorded{d.Recorded}, Move{To: t.saved, Settled: []Position{d.Position}}
+	one, settle := []Recorded{d.Recorded}, Move{To: t.saved.at, Settled: []Position{d.Position}}
 	if t.apply != nil {
 		_, failure, err = t.commit(one, settle, old)
 		if err != nil && failure == nil {
@@ -196,5 +196,5 @@ func (t *term) again(d DeadLetter) (settled bool, err error) {
 	t.update(func(s *listenerState) { s.failures++; s.err = failure })
 	now := time.Now()
 	again := Dead{Position: d.Position, Err: text(failure), Attempts: d.Attempts + 1, First: d.First, Last: now}
-	return false, t.advance(Move{To: t.saved, Dead: []Dead{again}}, nil)
+	return false, t.advance(Move{To: t.saved.at, Dead: []Dead{again}}, nil)
 }

@@ -87,6 +87,9 @@
 //     a page ahead.
 //   - Of those with one key, in several processes, one works and the others
 //     stand by and take over.
+//   - A checkpoint says of which history it is: a listener whose store has another
+//     event, or none, at that position (an older copy was restored, and perhaps
+//     appended to) ends with a [*HistoryError] instead of leaving events out.
 //   - [Store.Wait] returns when the listener has handled what was appended.
 //   - [RebuildOf] runs a new key beside an old one, which it does not touch, and
 //     [Rebuilding] tells the function to leave out side effects.

@@ -177,12 +177,12 @@ func (l *Listener) open() error {
 		return err
 	}
 	l.state.at, l.state.dead, l.state.standby = c.Position, c.Dead, true
-	if c.Stopped == "" || isOlderCopy(c.Stopped) {
+	if c.Stopped == "" || foundForeign(c) {
 		return nil
 	}
 	// This is another try. Whoever waits for the key from now on must not be
 	// told of the last one.
-	err = l.keys.Advance(ctx, Move{Key: l.key, From: c.Position, To: c.Position}, nil)
+	err = l.keys.Advance(ctx, c.stay(""), nil)
 	if errors.Is(err, ErrMoved) {
 		return nil // another one is at it
 	}

@@ -40,6 +40,7 @@ func (t *term) retry(r Recorded) (passed bool, err error) {
 		}
 		return false, &finalError{err}
 	}
+	t.passed(r)
 	dead := Dead{Position: r.Position, Err: text(f.err), Attempts: f.attempts, First: f.first, Last: f.last}
 	// In the state first: the notice of the move must find that there are some.
 	t.update(func(s *listenerState) { s.dead++ })

@@ -27,6 +27,7 @@ func (t *term) project(events []Recorded, old Position) (done bool, err error) {
 			return false, nil
 		}
 		n := min(len(events), t.size)
+		t.passed(events[n-1])
 		applied, failure, err := t.commit(events[:n], Move{To: events[n-1].Position}, old)
 		switch {
 		case err == nil:
@@ -48,7 +49,7 @@ func (t *term) project(events []Recorded, old Position) (done bool, err error) {
 		default:
 			// One event that can be applied but not committed (a deferred
 			// constraint, an SQL error that was passed over), or no database?
-			if other := t.advance(Move{To: t.saved}, nil); other != nil {
+			if other := t.advance(Move{To: t.saved.at}, nil); other != nil {
 				return false, other
 			}
 			t.note(events[0], err)

@@ -2,6 +2,8 @@ package eventstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -9,13 +11,15 @@ import (
 type term struct {
 	*Listener
 	ctx      context.Context // ends when the lease is lost, or Stop gives up
-	saved    Position        // the checkpoint is here
+	saved    mark            // the checkpoint is here
+	last     mark            // the last event that went by, without the identity
 	at       Position        // everything up to here is finished
 	handled  bool            // some of what came after saved was a call
 	lastSave time.Time
 	lastLook time.Time     // for dead letters
 	lookCost time.Duration // of that look
 	oldAt    Position      // see old
+	oldSame  bool          // the checkpoint of the old key is of this history
 	size     int           // events in the next transaction of a projection
 }
 
@@ -72,6 +76,9 @@ func (t *term) page(g glance) error {
 	if done, err := handle(events, old); err != nil || !done {
 		return err
 	}
+	if n := len(g.events); n > 0 {
+		t.passed(g.events[n-1])
+	}
 	t.at = max(t.at, g.upTo)
 	t.reached(t.at, 0)
 	return nil
@@ -85,9 +92,30 @@ func (t *term) old(events int) (Position, error) {
 	}
 	there, err := t.keys.Keys(t.ctx, t.rebuildOf)
 	for _, c := range there {
+		if !t.oldSame {
+			if err := t.checkOld(c); err != nil {
+				return 0, err
+			}
+		}
 		t.oldAt = max(t.oldAt, c.Position)
 	}
 	return t.oldAt, err // the last that was seen, if it is deleted now
+}
+
+// checkOld ends the listener if the checkpoint of the old key is of another history.
+func (t *term) checkOld(c Checkpoint) error {
+	_, _, err := t.store.sameHistory(t.ctx, c)
+	if foundForeign(c) {
+		err = errors.New(c.Stopped)
+	} else if _, foreign := errors.AsType[*HistoryError](err); !foreign {
+		t.oldSame = err == nil
+		return err
+	}
+	err = fmt.Errorf("eventstore: listener %q: RebuildOf: %w", t.key, err)
+	if noting := t.advance(Move{To: t.at, Stopped: text(err)}, nil); noting != nil {
+		return noting
+	}
+	return &finalError{err}
 }
 
 // handle calls the listener with the events. It reports false if the listener
@@ -110,6 +138,7 @@ func (t *term) handle(events []Recorded, old Position) (done bool, err error) {
 		n, failure := t.attempt(t.ctx, nil, events, old, func(r Recorded) { t.reached(r.Position, 1) })
 		if n > 0 {
 			t.at, t.handled = events[n-1].Position, true
+			t.passed(events[n-1])
 			events = events[n:]
 		}
 		if err := t.ctx.Err(); err != nil {
@@ -129,7 +158,7 @@ func (t *term) handle(events []Recorded, old Position) (done bool, err error) {
 
 // idle writes the checkpoint and waits until there is something to do.
 func (t *term) idle(seen uint64) error {
-	if t.saved < t.at {
+	if t.saved.at < t.at {
 		since := time.Since(t.lastSave)
 		switch {
 		case t.handled || since >= passEvery:
@@ -167,7 +196,7 @@ func (t *term) idle(seen uint64) error {
 
 // save writes the checkpoint, if it has moved.
 func (t *term) save() error {
-	if t.at == t.saved {
+	if t.at == t.saved.at {
 		return nil
 	}
 	return t.advance(Move{To: t.at}, nil)
@@ -175,10 +204,46 @@ func (t *term) save() error {
 
 // advance moves the checkpoint from where it is.
 func (t *term) advance(m Move, apply func(context.Context, any) error) error {
-	m.Key, m.From = t.key, t.saved
+	to, err := t.markOf(m.To)
+	if err != nil {
+		return err
+	}
+	m.Key, m.From, m.Identity, m.EventID = t.key, t.saved.at, to.identity, to.id
 	if err := t.keys.Advance(t.ctx, m, apply); err != nil {
 		return err
 	}
-	t.saved, t.at, t.handled, t.lastSave = m.To, max(t.at, m.To), false, time.Now()
+	t.saved, t.at, t.handled, t.lastSave = to, max(t.at, m.To), false, time.Now()
 	return nil
+}
+
+// passed notes which event is at a position that the checkpoint may go to.
+func (t *term) passed(r Recorded) { t.last.at, t.last.id = r.Position, r.ID }
+
+// markOf returns what is at a position. It is nearly always at hand: of events that
+// do not match, the newest are in the tail.
+func (t *term) markOf(p Position) (mark, error) {
+	switch p {
+	case 0:
+		return mark{}, nil
+	case t.saved.at:
+		return t.saved, nil
+	}
+	m := mark{p, t.saved.identity, ""}
+	if m.identity == "" {
+		// At the first event: until then, an import may give the store another one.
+		var err error
+		if m.identity, err = t.store.backend.Identity(t.ctx); err != nil {
+			return m, err
+		}
+	}
+	if p == t.last.at {
+		m.id = t.last.id
+	} else if m.id = t.store.tail.idAt(p); m.id == "" {
+		found, head, err := t.store.markAt(t.ctx, p)
+		if err == nil && found.id == "" {
+			err = fmt.Errorf("the event at position %d is there no more, the store ends at %d", p, head)
+		}
+		return found, err
+	}
+	return m, nil
 }

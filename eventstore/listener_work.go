@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -82,13 +81,6 @@ func endsListeners(err error) bool {
 	return errors.Is(err, ErrBroken) || errors.Is(err, ErrClosed) || errors.Is(err, ErrUnsupported)
 }
 
-// olderCopy is the end of the error of a listener whose checkpoint is of another
-// history. Unlike other failures at which a listener has stopped, it stays with the
-// checkpoint until that is deleted.
-const olderCopy = "the store is an older copy; delete the checkpoint to begin anew"
-
-func isOlderCopy(stopped string) bool { return strings.HasSuffix(stopped, olderCopy) }
-
 // errLeaseLost: another one may be working.
 var errLeaseLost = errors.New("the lease was lost")
 
@@ -131,28 +123,28 @@ func (l *Listener) term() error {
 	if err != nil {
 		return err
 	}
-	head, err := l.store.backend.Head(ctx)
-	if err != nil {
-		return err
-	}
-	if isOlderCopy(c.Stopped) {
+	if foundForeign(c) {
 		return &finalError{errors.New(c.Stopped)}
 	}
-	if c.Position > head {
-		err := fmt.Errorf("eventstore: listener %q: its checkpoint is at %d, but the store's last event at %d: "+olderCopy, l.key, c.Position, head)
-		// Noted, so that it is known also when the head has passed that position.
-		if noting := l.keys.Advance(ctx, Move{Key: l.key, From: c.Position, To: c.Position, Stopped: text(err)}, nil); noting != nil {
+	here, head, err := l.store.sameHistory(ctx, c)
+	if foreign, ok := errors.AsType[*HistoryError](err); ok {
+		// Noted, so that others see it.
+		if noting := l.keys.Advance(ctx, c.stay(text(foreign)), nil); noting != nil {
 			return noting
 		}
-		return &finalError{err}
+		return &finalError{foreign}
+	}
+	if err != nil {
+		return err
 	}
 	l.mu.Lock()
 	l.state.at, l.state.head, l.state.dead, l.state.standby = c.Position, head, c.Dead, false
 	l.wakeLocked(func(w *positionWait) bool { return true }) // they look again
 	l.mu.Unlock()
 	l.changed.Store(c.Dead > 0)
-	t := &term{Listener: l, ctx: ctx, saved: c.Position, at: c.Position, lastSave: time.Now(), size: maxApply}
-	if c.Stopped != "" { // this is another try
+	t := &term{Listener: l, ctx: ctx, saved: here, at: c.Position, lastSave: time.Now(), size: maxApply}
+	// Another try, or one that does not say yet of which history it is.
+	if c.Stopped != "" || c.Position > 0 && c.EventID == "" {
 		if err := t.advance(Move{To: t.at}, nil); err != nil {
 			return err
 		}

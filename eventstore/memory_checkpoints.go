@@ -87,6 +87,7 @@ func (m *memory) Advance(ctx context.Context, move Move, apply func(context.Cont
 		delete(c.dead, p)
 	}
 	c.Position, c.Stopped, c.Updated = move.To, move.Stopped, time.Now().UTC().Round(0)
+	c.Identity, c.EventID = move.Identity, move.EventID
 	return nil
 }
 

@@ -210,6 +210,19 @@ func (t *tail) since(at Position) (events []Recorded, caughtUp bool) {
 	return t.ring[i:len(t.ring):len(t.ring)], i == len(t.ring)
 }
 
+// idAt returns the id of the event at that position, if the ring has it; or "".
+func (t *tail) idAt(p Position) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.ring) == 0 {
+		return ""
+	}
+	if first := t.ring[0].Position; p >= first && p-first < Position(len(t.ring)) {
+		return t.ring[p-first].ID
+	}
+	return ""
+}
+
 // wait waits for a notice that concerns w, for the end of ctx, for done, or for
 // poke, whatever comes first; not at all if there has been a notice after that number
 // of them. It returns the position up to which nothing concerns w.

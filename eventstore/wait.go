@@ -71,10 +71,11 @@ func (s *Store) wait(ctx context.Context, key string, p Position) error {
 			switch {
 			case err != nil:
 				return err
-			case isOlderCopy(c.Stopped): // and the position is of another history
+			case foundForeign(c):
 				return s.listeners.whyEnded(key, c.Stopped)
 			case c.Position >= p:
-				return nil
+				_, _, err := s.sameHistory(ctx, c)
+				return err
 			case l == nil:
 				if err := s.listeners.whyEnded(key, c.Stopped); err != nil {
 					return err

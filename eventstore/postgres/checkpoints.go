@@ -11,14 +11,18 @@ import (
 )
 
 const selectKeys = `SELECT c.key, c.position, c.stopped, c.updated_ns,
-	(SELECT count(*) FROM {s}.dead_letters d WHERE d.key = c.key)
+	(SELECT count(*) FROM {s}.dead_letters d WHERE d.key = c.key), c.marked = c.position, c.identity, c.event_id
 FROM {s}.checkpoints c`
 
 func scanCheckpoint(row pgx.CollectableRow) (eventstore.Checkpoint, error) {
 	var c eventstore.Checkpoint
 	var updated int64
-	err := row.Scan(&c.Key, &c.Position, &c.Stopped, &updated, &c.Dead)
+	var marked bool
+	err := row.Scan(&c.Key, &c.Position, &c.Stopped, &updated, &c.Dead, &marked, &c.Identity, &c.EventID)
 	c.Updated = time.Unix(0, updated).UTC()
+	if !marked {
+		c.Identity, c.EventID = "", ""
+	}
 	return c, err
 }
 
@@ -109,8 +113,8 @@ func (db *DB) move(ctx context.Context, tx pgx.Tx, m eventstore.Move) error {
 	if len(m.Settled) > 0 {
 		b.Queue(db.sql("DELETE FROM {s}.dead_letters WHERE key = $1 AND position = ANY($2::bigint[])"), m.Key, columnsOf(m.Settled))
 	}
-	b.Queue(db.sql("UPDATE {s}.checkpoints SET position = $2, stopped = $3, updated_ns = $4 WHERE key = $1"),
-		m.Key, column(m.To), m.Stopped, time.Now().UnixNano())
+	b.Queue(db.sql("UPDATE {s}.checkpoints SET position = $2, stopped = $3, updated_ns = $4, identity = $5, event_id = $6, marked = $2 WHERE key = $1"),
+		m.Key, column(m.To), m.Stopped, time.Now().UnixNano(), m.Identity, m.EventID)
 	return tx.SendBatch(ctx, &b).Close()
 }
 

@@ -15,9 +15,12 @@ import (
 //go:embed schema.sql
 var schemaSQL string
 
+//go:embed schema_v2.sql
+var schema2SQL string
+
 // migrations[n] makes version n+1 of the tables of version n. Later ones are
 // added; none is changed.
-var migrations = []string{schemaSQL}
+var migrations = []string{schemaSQL, schema2SQL}
 
 const oldestServer = 150000 // PostgreSQL 15
 

@@ -13,13 +13,17 @@ import (
 )
 
 const checkpointColumns = `SELECT c.key, c.position, c.stopped, c.updated_ns,
-	(SELECT count(*) FROM eventstore_dead_letters AS d WHERE d.key = c.key) FROM eventstore_checkpoints AS c`
+	(SELECT count(*) FROM eventstore_dead_letters AS d WHERE d.key = c.key), c.marked = c.position, c.identity, c.event_id FROM eventstore_checkpoints AS c`
 
 func checkpointIn(s *sqlite3.Stmt) eventstore.Checkpoint {
-	return eventstore.Checkpoint{
+	c := eventstore.Checkpoint{
 		Key: s.ColumnText(0), Position: eventstore.Position(s.ColumnInt64(1)), Stopped: s.ColumnText(2),
 		Updated: time.Unix(0, s.ColumnInt64(3)).UTC(), Dead: s.ColumnInt(4),
 	}
+	if s.ColumnBool(5) {
+		c.Identity, c.EventID = s.ColumnText(6), s.ColumnText(7)
+	}
+	return c
 }
 
 // checkpointOf returns the checkpoint of a key.
@@ -130,5 +134,6 @@ func (w *writer) move(m eventstore.Move) error {
 			return err
 		}
 	}
-	return w.c.run("UPDATE eventstore_checkpoints SET position = ?2, stopped = ?3, updated_ns = ?4 WHERE key = ?1", m.Key, m.To, m.Stopped, w.stamp)
+	return w.c.run("UPDATE eventstore_checkpoints SET position = ?2, stopped = ?3, updated_ns = ?4, identity = ?5, event_id = ?6, marked = ?2 WHERE key = ?1",
+		m.Key, m.To, m.Stopped, w.stamp, m.Identity, m.EventID)
 }

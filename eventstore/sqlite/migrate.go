@@ -16,9 +16,12 @@ var schema1 string
 //go:embed schema_v2.sql
 var schema2 string
 
+//go:embed schema_v3.sql
+var schema3 string
+
 // migrations are the steps from one version of the tables to the next: the n-th
 // one makes version n+1.
-var migrations = []string{schema1, schema2}
+var migrations = []string{schema1, schema2, schema3}
 
 // ErrNewer says that the file was written by a newer version of this package.
 var ErrNewer = errors.New("its tables are of a newer version of this package")

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Concurrent", concurrentCases},
 		{"Model", modelCases},
 		{"Checkpoints", checkpointCases},
+		{"History", historyCases},
 		{"Leases", leaseCases},
 		{"Listen", listenCases},
 		{"Failures", failureCases},

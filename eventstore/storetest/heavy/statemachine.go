@@ -69,6 +69,8 @@ type machine struct {
 type keyState struct {
 	at   eventstore.Position
 	dead map[eventstore.Position]bool // whether it is requested
+
+	identity, event string // that the last move gave
 }
 
 func (m *machine) ok(err error) {
@@ -140,7 +142,7 @@ func (m *machine) openKey(t *rapid.T) {
 	key, state := m.key(t)
 	start := eventstore.Position(rapid.IntRange(0, len(m.history)).Draw(t, "start"))
 	if state == nil {
-		state = &keyState{start, map[eventstore.Position]bool{}}
+		state = &keyState{at: start, dead: map[eventstore.Position]bool{}}
 		m.keys[key] = state
 	}
 	c, err := m.checkpoints.OpenKey(m.Context(), key, start)
@@ -164,6 +166,10 @@ func (m *machine) advance(t *rapid.T) {
 	}
 	move.Settled = m.drawPositions(t, "settled")
 	move.Settled = slices.DeleteFunc(move.Settled, func(p eventstore.Position) bool { return p > from })
+	move.Identity = rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "identity")
+	if move.To > 0 {
+		move.EventID = m.history[move.To-1].ID
+	}
 	err := m.checkpoints.Advance(m.Context(), move, nil)
 	if state == nil || state.at != from {
 		if !errors.Is(err, eventstore.ErrMoved) {
@@ -180,7 +186,7 @@ func (m *machine) advance(t *rapid.T) {
 	for _, p := range move.Settled {
 		delete(state.dead, p)
 	}
-	state.at = move.To
+	state.at, state.identity, state.event = move.To, move.Identity, move.EventID
 	m.compare(t, key)
 }
 
@@ -246,7 +252,7 @@ func (m *machine) compare(t *rapid.T, key string) {
 	for _, p := range slices.Sorted(maps.Keys(state.dead)) {
 		want = append(want, fmt.Sprint(p, state.dead[p], true))
 	}
-	if len(found) != 1 || found[0].Position != state.at || found[0].Dead != len(state.dead) || !slices.Equal(got, want) {
+	if len(found) != 1 || found[0].Position != state.at || found[0].Identity != state.identity || found[0].EventID != state.event || found[0].Dead != len(state.dead) || !slices.Equal(got, want) {
 		t.Fatalf("key %s: got %+v, dead letters %v; want %+v, %v", key, found, got, state, want)
 	}
 }

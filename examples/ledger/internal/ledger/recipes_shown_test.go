@@ -126,7 +126,13 @@ func move(ctx context.Context, from, to *eventstore.Store, keys ...string) error
 			if c.Dead > 0 {
 				return fmt.Errorf("%q has %d dead letters: redeliver or discard them first", key, c.Dead)
 			}
-			if _, err := to.Backend().(eventstore.Checkpoints).OpenKey(ctx, key, c.Position); err != nil {
+			checkpoints := to.Backend().(eventstore.Checkpoints)
+			if _, err := checkpoints.OpenKey(ctx, key, c.Position); err != nil {
+				return err
+			}
+			// It says of which history it is: Check compares.
+			m := eventstore.Move{Key: key, From: c.Position, To: c.Position, Identity: c.Identity, EventID: c.EventID}
+			if err := checkpoints.Advance(ctx, m, nil); err != nil {
 				return err
 			}
 		}
