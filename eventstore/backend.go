@@ -4,7 +4,7 @@ import "context"
 
 // Backend keeps the events of a Store. This is what every backend must do;
 // what some can do besides are the interfaces Checkpoints, Leaser, Snapshots,
-// KeyStore, Importer and Checker, which a Store looks for with type assertions
+// KeyStore, Importer, Checksums and Checker, which a Store looks for with type assertions
 // when they are asked for: it answers ErrUnsupported where one is missing.
 // storetest.Run holds a backend to all of it.
 //

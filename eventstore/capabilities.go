@@ -233,11 +233,20 @@ type Importer interface {
 	Import(ctx context.Context, identity string, events []Recorded) error
 }
 
+// Checksums is a backend that keeps Recorded.Checksum of each event from the append,
+// the import or the transaction that stores it, in the same row, so that Store.Check
+// finds what has changed since. It does not compare them when it reads.
+type Checksums interface {
+	// ChecksumsAfter returns those of up to limit events after that position, one for each, by
+	// position and without a gap; none if there are no events after it.
+	ChecksumsAfter(ctx context.Context, after Position, limit int) ([]Checksum, error)
+}
+
 // Checker is a backend that can verify more than its events show.
 type Checker interface {
 	// Check looks for damage: pages, indexes, counters, interned names, what
 	// refers to what is not there. It joins what it finds; nil if all is well.
 	// Store.Check reads all events besides: positions, versions, ids,
-	// checkpoints.
+	// checksums, checkpoints.
 	Check(ctx context.Context) error
 }

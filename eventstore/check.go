@@ -11,26 +11,47 @@ import (
 // maxProblems is how many problems Check describes; it counts the others.
 const maxProblems = 50
 
+// Verified says what Verify has looked at.
+type Verified struct {
+	Events uint64
+	// WithoutChecksum is how many of them were stored by a version, or are in a backend,
+	// that kept no checksum: of those it is only known that they are well-formed.
+	WithoutChecksum uint64
+}
+
 // Check verifies the whole store: that positions go from 1 to the head without
-// a gap, versions likewise in each stream, that every event is as Append would
-// have stored it, no id is there twice, checkpoints are of this history, and dead
-// letters of events that there are; and, if the backend is a Checker, what that one looks
-// for. It returns nil if all is well, and else an error that joins what it
-// found. It may run while the store is used. It reads everything once, and
-// holds 8 bytes for each event and a version for each stream.
+// a gap, versions likewise in each stream, that every event is what was stored (by
+// its checksum, if it has one) and as Append would have stored it, no id is there
+// twice, checkpoints are of this history, and dead letters of events that there are;
+// and, if the backend is a Checker, what that one looks for. It returns nil if all is
+// well, and else an error that joins what it found. How many events have no checksum it
+// logs; Verify returns it. It may run while the store is used. It reads everything
+// once, and holds 8 bytes for each event and a version for each stream.
 func (s *Store) Check(ctx context.Context) error {
+	v, err := s.Verify(ctx)
+	if v.WithoutChecksum > 0 {
+		s.log(levelInfo, "eventstore: check: events without a checksum", "events", v.Events, "without", v.WithoutChecksum)
+	}
+	return err
+}
+
+// Verify is Check, and says what it has looked at, also with an error.
+func (s *Store) Verify(ctx context.Context) (Verified, error) {
 	ctx = orBackground(ctx)
 	c := &checking{store: s, seed: maphash.MakeSeed(), versions: map[string]uint64{}}
-	if err := c.run(ctx); err != nil {
-		return failed("check", err)
+	c.sums.backend, _ = s.backend.(Checksums)
+	err := c.run(ctx)
+	v := Verified{Events: c.events, WithoutChecksum: c.sums.unknown}
+	if err != nil {
+		return v, failed("check", err)
 	}
 	if len(c.problems) == 0 {
-		return nil
+		return v, nil
 	}
 	if c.more > 0 {
 		c.problems = append(c.problems, fmt.Errorf("and %d more problems", c.more))
 	}
-	return failed("check", errors.Join(c.problems...))
+	return v, failed("check", errors.Join(c.problems...))
 }
 
 // checking is a Check under way.
@@ -40,6 +61,8 @@ type checking struct {
 	seed     maphash.Seed
 	ids      []uint64 // a hash of each event's id
 	versions map[string]uint64
+	events   uint64
+	sums     sums
 	problems []error
 	more     int
 }
@@ -60,7 +83,7 @@ func (c *checking) run(ctx context.Context) (err error) {
 	if c.head, err = c.store.backend.Head(ctx); err != nil {
 		return err
 	}
-	if err := c.events(ctx); err != nil {
+	if err := c.all(ctx); err != nil {
 		return err
 	}
 	if err := c.sameIDs(ctx); err != nil {
@@ -93,13 +116,20 @@ func (c *checking) upToHead(ctx context.Context, yield func(Recorded)) error {
 	})
 }
 
-func (c *checking) events(ctx context.Context) error {
+func (c *checking) all(ctx context.Context) error {
 	at := Position(0)
+	var summing error
 	err := c.upToHead(ctx, func(r Recorded) {
+		c.events++
 		if r.Position != at+1 {
 			c.found("position %d follows %d", r.Position, at)
 		}
 		at = r.Position
+		if wrong, err := c.sums.wrong(ctx, &r); err != nil && summing == nil {
+			summing = err
+		} else if wrong {
+			c.found("position %d, event %q of stream %q: it is not what was stored, its checksum is another one", r.Position, r.ID, r.Stream)
+		}
 		if problem := malformed(&r); problem != "" {
 			c.found("position %d: %s", r.Position, problem)
 		}
@@ -114,7 +144,7 @@ func (c *checking) events(ctx context.Context) error {
 	if err == nil && at != c.head {
 		c.found("the last event is at position %d, the head at %d", at, c.head)
 	}
-	return err
+	return errors.Join(err, summing)
 }
 
 // sameIDs looks for ids that are there twice, among those whose hashes are.

@@ -35,6 +35,7 @@ type memory struct {
 	mu       sync.RWMutex
 	identity string     // under mu, as all that follows
 	events   []Recorded // the event at position p is events[p-1]; elements are never written again
+	sums     []uint32   // of events
 	ids      map[string]Position
 	byStream map[string][]Position // ascending, as the next two; version n is at [n-1]
 	byType   map[string][]Position
@@ -122,6 +123,7 @@ func (m *memory) storeLocked(r Recorded) {
 		r.Version = uint64(len(m.byStream[r.Stream]))
 	}
 	m.events = append(m.events, r)
+	m.sums = append(m.sums, r.Checksum())
 }
 
 // conflictLocked returns the condition's conflict, or nil if it holds.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -148,6 +149,30 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := command(t, "store", "check", file); r.code != exitWrong || !strings.Contains(r.stdout, "gap in the positions") || r.stderr != "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A byte has changed in one event, and others are of a version that kept no checksums.
+func TestCheckFindsAByteThatHasChanged(t *testing.T) {
+	file := storeOf(t, 50)
+	exec := func(statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite3", "file:"+file)
+		if err == nil {
+			_, err = db.Exec(statement)
+		}
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("UPDATE eventstore_events SET sum = NULL WHERE position < 4")
+	r := succeeds(t, "store", "check", file)
+	if !strings.HasPrefix(r.stderr, "3 of 50 events without a checksum") || !strings.Contains(r.stdout, "nothing is wrong") {
+		t.Errorf("%+v", r)
+	}
+	exec("UPDATE eventstore_events SET data = x'00' WHERE position = 7")
+	if r := command(t, "store", "check", file); r.code != exitWrong || !strings.Contains(r.stdout, "position 7, event") || !strings.Contains(r.stdout, "not what was stored") {
 		t.Errorf("%+v", r)
 	}
 }

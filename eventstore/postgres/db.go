@@ -37,6 +37,7 @@ var _ interface {
 	eventstore.Snapshots
 	eventstore.KeyStore
 	eventstore.Importer
+	eventstore.Checksums
 	eventstore.Checker
 } = (*DB)(nil)
 

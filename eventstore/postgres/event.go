@@ -62,10 +62,10 @@ func scanEvent(rows pgx.Rows, others ...any) (eventstore.Recorded, error) {
 }
 
 const insertEvents = `INSERT INTO {s}.events
-	(position, id, type, schema, stream, version, tags, data, meta, time_ns, stored_ns)
-SELECT position, id, type, schema, stream, version, tags::text[], data, meta::jsonb, time_ns, stored_ns
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::bytea[], $9::text[], $10::bigint[], $11::bigint[])
-	AS t (position, id, type, schema, stream, version, tags, data, meta, time_ns, stored_ns)`
+	(position, id, type, schema, stream, version, tags, data, meta, time_ns, stored_ns, sum)
+SELECT position, id, type, schema, stream, version, tags::text[], data, meta::jsonb, time_ns, stored_ns, sum
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::bytea[], $9::text[], $10::bigint[], $11::bigint[], $12::int[])
+	AS t (position, id, type, schema, stream, version, tags, data, meta, time_ns, stored_ns, sum)`
 
 const insertTags = `INSERT INTO {s}.event_tags (tag, position) SELECT * FROM unnest($1::text[], $2::bigint[])`
 
@@ -80,6 +80,7 @@ func (db *DB) queueInsert(b *pgx.Batch, events []eventstore.Recorded) {
 		streams, tags, meta = make([]*string, n), make([]*string, n), make([]*string, n)
 		data                = make([][]byte, n)
 		times, stored       = make([]int64, n), make([]int64, n)
+		sums                = make([]int32, n)
 		tag                 []string
 		tagged              []int64
 	)
@@ -92,6 +93,7 @@ func (db *DB) queueInsert(b *pgx.Batch, events []eventstore.Recorded) {
 			data[i] = []byte{}
 		}
 		times[i], stored[i] = r.Time.UnixNano(), r.Stored.UnixNano()
+		sums[i] = int32(r.Checksum())
 		if r.Stream != "" {
 			streams[i] = &r.Stream
 		}
@@ -106,7 +108,7 @@ func (db *DB) queueInsert(b *pgx.Batch, events []eventstore.Recorded) {
 			tag, tagged = append(tag, t), append(tagged, positions[i])
 		}
 	}
-	b.Queue(db.sql(insertEvents), positions, ids, types, schemas, streams, versions, tags, data, meta, times, stored)
+	b.Queue(db.sql(insertEvents), positions, ids, types, schemas, streams, versions, tags, data, meta, times, stored, sums)
 	if len(tag) > 0 {
 		b.Queue(db.sql(insertTags), tag, tagged)
 	}

@@ -18,9 +18,12 @@ var schemaSQL string
 //go:embed schema_v2.sql
 var schema2SQL string
 
+//go:embed schema_v3.sql
+var schema3SQL string
+
 // migrations[n] makes version n+1 of the tables of version n. Later ones are
 // added; none is changed.
-var migrations = []string{schemaSQL, schema2SQL}
+var migrations = []string{schemaSQL, schema2SQL, schema3SQL}
 
 const oldestServer = 150000 // PostgreSQL 15
 

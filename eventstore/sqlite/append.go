@@ -136,7 +136,7 @@ func (c *conn) one(where string, arg any) (r eventstore.Recorded, found bool, er
 	return r, found, errors.Join(err, bad)
 }
 
-const insertEvent = "INSERT INTO eventstore_events (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+const insertEvent = "INSERT INTO eventstore_events (" + columns + ", sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 // store adds the event at the head.
 func (w *writer) store(r eventstore.Recorded, id, meta any) error {
@@ -165,7 +165,7 @@ func (w *writer) store(r eventstore.Recorded, id, meta any) error {
 		}
 		tags, blob = append(tags, n), binary.AppendUvarint(blob, uint64(n))
 	}
-	err = w.c.run(insertEvent, r.Position, id, kind, r.Schema, in, int64(r.Version), blob, r.Data, meta, r.Time.UnixNano(), r.Stored.UnixNano())
+	err = w.c.run(insertEvent, r.Position, id, kind, r.Schema, in, int64(r.Version), blob, r.Data, meta, r.Time.UnixNano(), r.Stored.UnixNano(), int64(r.Checksum()))
 	if err != nil {
 		return err
 	}

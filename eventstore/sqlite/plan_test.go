@@ -38,7 +38,7 @@ func filled(t *testing.T, n int) *DB {
 			const numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ?1) "
 			return errors.Join(
 				w.c.run(numbers+"INSERT INTO eventstore_names SELECT n, 'name' || n FROM c", 5000),
-				w.c.run(numbers+"INSERT INTO eventstore_events SELECT n, printf('%08d', n), 1 + n % 5, 1, 6 + n % 1000, 1 + n / 1000, NULL, NULL, NULL, 0, 0 FROM c", n),
+				w.c.run(numbers+"INSERT INTO eventstore_events SELECT n, printf('%08d', n), 1 + n % 5, 1, 6 + n % 1000, 1 + n / 1000, NULL, NULL, NULL, 0, 0, NULL FROM c", n),
 				w.c.run("INSERT INTO eventstore_tags SELECT 1 + (position * 7919) % 5000, position, type FROM eventstore_events ORDER BY 1, 2"),
 				w.c.run(tagged, n))
 		}})

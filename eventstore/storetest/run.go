@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"Keys", keyCases},
 		{"Import", importCases},
 		{"Check", checkCases},
+		{"Checksums", checksumCases},
 		{"Export", exportCases},
 		{"Typed", typedCases},
 	} {
