@@ -219,6 +219,41 @@ type KeyStore interface {
 	ForgetSubject(ctx context.Context, subject string) error
 }
 
+// KeyMover is a KeyStore whose keys can be taken into another store. It
+// remembers which keys have been forgotten, so that an old copy of them does not
+// bring them back. A subject may have older keys beside the one that SubjectKey
+// returns: KeyByID finds them, and ForgetSubject destroys them all.
+type KeyMover interface {
+	KeyStore
+	// SubjectKeys returns up to limit keys with ids after that one, by id,
+	// those that were forgotten among them.
+	SubjectKeys(ctx context.Context, after string, limit int) ([]SubjectKey, error)
+	// ImportSubjectKeys takes keys over, atomically and durably. A key that is
+	// here, or was forgotten here, is passed over; one of a subject that has
+	// another here is an older one, as is one that is Older. A forgotten key is
+	// destroyed here too, as by ForgetSubject, and remembered. An id that is here
+	// with another subject or key is an error, and nothing is changed.
+	ImportSubjectKeys(ctx context.Context, keys []SubjectKey) (KeysImported, error)
+}
+
+// SubjectKey is a key of a subject, or the id of one that was forgotten.
+type SubjectKey struct {
+	ID      string
+	Subject string // "": it was forgotten
+	Key     []byte // 32 bytes; none if it was forgotten
+	Older   bool   // the subject has another one, which SubjectKey returns
+}
+
+// Forgotten reports whether the key has been forgotten: then only its id is
+// left.
+func (k SubjectKey) Forgotten() bool { return k.Subject == "" }
+
+// KeysImported is what KeyMover.ImportSubjectKeys has changed.
+type KeysImported struct {
+	Taken     int // keys that are new here
+	Forgotten int // keys that were here, and are no more
+}
+
 // Importer is a backend that can take over a history as it is. Export writes
 // the identity in its first line and an event in each further one, with its
 // position, version and times; Import hands them on in batches, and skips what

@@ -49,7 +49,7 @@ func (s *Store) Verify(ctx context.Context) (Verified, error) {
 		return v, nil
 	}
 	if c.more > 0 {
-		c.problems = append(c.problems, fmt.Errorf("and %d more problems", c.more))
+		c.problems = append(c.problems, fmt.Errorf("and %s", plural(c.more, "more problem")))
 	}
 	return v, failed("check", errors.Join(c.problems...))
 }

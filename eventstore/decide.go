@@ -106,7 +106,7 @@ func (s *Store) withConflict(ctx context.Context, err error, round int, conflict
 	if err == nil || conflict == nil || s.ready(ctx) == nil || isPersisted(err) || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
-	return fmt.Errorf("%w, after %d rounds: %w", err, round, conflict)
+	return fmt.Errorf("%w, after %s: %w", err, plural(round, "round"), conflict)
 }
 
 // sleep waits, unless ctx or the store ends.
@@ -175,7 +175,7 @@ type UnknownOutcomeError struct {
 
 // Error names the first event and says what to do.
 func (e *UnknownOutcomeError) Error() string {
-	return fmt.Sprintf("%d events beginning with %q: %v; the last answer: %v", len(e.Events), e.Events[0].ID, ErrOutcomeUnknown, e.Err)
+	return fmt.Sprintf("%s beginning with %q: %v; the last answer: %v", plural(len(e.Events), "event"), e.Events[0].ID, ErrOutcomeUnknown, e.Err)
 }
 
 // Unwrap returns ErrOutcomeUnknown and the last error.

@@ -217,7 +217,7 @@ func TestAnOutcomeThatStaysUnknownIsHandedOver(t *testing.T) {
 		if !ok || !errors.Is(err, eventstore.ErrOutcomeUnknown) || decided != 1 {
 			t.Fatalf("decided %d times, %v", decided, err)
 		}
-		if text := err.Error(); !strings.HasPrefix(text, "eventstore: decide: 1 events beginning with ") {
+		if text := err.Error(); !strings.HasPrefix(text, "eventstore: decide: 1 event beginning with ") {
 			t.Errorf("error %q", text)
 		}
 		// With what it holds, its owner finds out.

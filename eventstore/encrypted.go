@@ -62,7 +62,7 @@ type sealer struct {
 
 func newSealer(key []byte) (sealer, error) {
 	if len(key) != 32 {
-		return sealer{}, fmt.Errorf("the KeyStore gave a key of %d bytes: want 32", len(key))
+		return sealer{}, fmt.Errorf("the KeyStore gave a key of %s: want 32", plural(len(key), "byte"))
 	}
 	data, err := hkdf.Key(sha256.New, key, nil, "eventstore data", 32)
 	if err != nil {

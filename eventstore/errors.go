@@ -27,6 +27,9 @@ var (
 	ErrMoved = errors.New("the checkpoint was moved by another listener with that key")
 	// ErrErased: the key that the data was encrypted with has been forgotten.
 	ErrErased = errors.New("erased")
+	// ErrKeysMissing: Import has imported all events, but the store they are of
+	// had keys, and this one has none. What is encrypted reads as Erased.
+	ErrKeysMissing = errors.New("all events are imported, but the store they are of had keys, and here are none: what is encrypted reads as erased until they are imported too, with ImportKeys")
 	// ErrUnknownType: a value, or a stored event, is of a type that the Registry
 	// does not know.
 	ErrUnknownType = errors.New("unknown type")
@@ -49,6 +52,14 @@ func failed(op string, err error) error {
 		return err
 	}
 	return &opError{op, err}
+}
+
+// plural counts things: "1 event", "2 events".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // ConflictError says that a condition of an append did not hold. Nothing was

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"time"
 	"unicode/utf8"
 )
@@ -20,6 +21,7 @@ type exportHeader struct {
 	Format   string `json:"format"`
 	Version  int    `json:"version"`
 	Identity string `json:"identity"`
+	Keys     bool   `json:"keys,omitempty"` // the store had keys, which are not in the export
 }
 
 // exportLine is a Recorded. Its data is JSON if it is that exactly as the JSON
@@ -44,8 +46,13 @@ type exportLine struct {
 // one for each event with its position, version and times. It returns the
 // position of the last event that w has taken whole lines of; after an error,
 // Export after that position, appended to what w has up to there, goes on.
-// Import reads it. Checkpoints, dead letters, snapshots and keys of subjects
-// are not in it. It reads in pages, as Read.
+// Import reads it. Checkpoints, dead letters and snapshots are not in it. It
+// reads in pages, as Read.
+//
+// The keys of Encrypted are not in it either, and without them all that is
+// encrypted reads as Erased, wherever it is imported: ExportKeys writes them. If
+// there are any, the first line and a warning of the Logger say so, the warning
+// unless ExportKeys has been called.
 func (s *Store) Export(ctx context.Context, w io.Writer, after Position) (Position, error) {
 	ctx = orBackground(ctx)
 	last, err := s.export(ctx, w, after)
@@ -65,6 +72,13 @@ func (s *Store) export(ctx context.Context, w io.Writer, after Position) (last P
 	identity, err := s.backend.Identity(ctx)
 	if err != nil {
 		return after, err
+	}
+	keys, err := s.hasKeys(ctx)
+	if err != nil {
+		return after, err
+	}
+	if keys && !s.keysTaken.Load() {
+		s.log(slog.LevelWarn, "eventstore: an export has no keys: without those that ExportKeys writes, all that is encrypted reads as erased where it is imported")
 	}
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
@@ -89,7 +103,7 @@ func (s *Store) export(ctx context.Context, w io.Writer, after Position) (last P
 		pending = p
 		return nil
 	}
-	if err := put(exportHeader{exportFormat, exportVersion, identity}, after); err != nil {
+	if err := put(exportHeader{exportFormat, exportVersion, identity, keys}, after); err != nil {
 		return last, err
 	}
 	var writing error

@@ -14,9 +14,10 @@ import (
 //
 // That a subject has no key is no error. After any other error call it again:
 // what is done stays done. It returns ErrUnsupported if nobody keeps keys.
-// Copies made before (backups, exports, read models, a Load in another
-// goroutine) are not reached; a listener that owns a read model can be told by
-// an event of your own.
+// Copies made before (of the keys: backups and what ExportKeys wrote; read
+// models, a Load in another goroutine) are not reached; a listener that owns a
+// read model can be told by an event of your own. The store remembers which keys
+// were forgotten, and ImportKeys brings none of them back.
 func (s *Store) Forget(ctx context.Context, subject string) error {
 	ctx = orBackground(ctx)
 	if err := s.forget(ctx, subject); err != nil {

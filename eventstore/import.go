@@ -32,6 +32,11 @@ const (
 // error. Persisted is not emitted; durable listeners and followers see the
 // events. It needs a backend that is an Importer, else the error is
 // ErrUnsupported.
+//
+// Where the exported store had keys of Encrypted and this one has none, the
+// events are imported, and the error is ErrKeysMissing: call ImportKeys, before
+// Import if there are listeners; or leave it at that if what is encrypted may
+// be Erased here.
 func (s *Store) Import(ctx context.Context, r io.Reader) (Position, error) {
 	ctx = orBackground(ctx)
 	if err := s.ready(ctx); err != nil {
@@ -41,7 +46,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader) (Position, error) {
 	if !ok {
 		return 0, failed("import", ErrUnsupported)
 	}
-	i := &importing{store: s, to: to, in: bufio.NewReaderSize(r, exportBuffer)}
+	i := &importing{store: s, to: to, in: lineReader{in: bufio.NewReaderSize(r, exportBuffer)}}
 	if err := i.run(ctx); err != nil {
 		return i.head, failed("import", err)
 	}
@@ -52,9 +57,9 @@ func (s *Store) Import(ctx context.Context, r io.Reader) (Position, error) {
 type importing struct {
 	store    *Store
 	to       Importer
-	in       *bufio.Reader
-	line     int      // number of the last line read, from 1
+	in       lineReader
 	identity string   // of the last header; "" before it
+	keys     bool     // a header says that the store had keys
 	head     Position // of the store
 	at       Position // of the last event read; 0: none
 	batch    []Recorded
@@ -71,7 +76,7 @@ func (i *importing) run(ctx context.Context) error {
 		if err := i.store.ready(ctx); err != nil {
 			return err
 		}
-		text, err := i.next()
+		text, err := i.in.next()
 		if err == nil {
 			err = i.take(ctx, text)
 		}
@@ -80,34 +85,28 @@ func (i *importing) run(ctx context.Context) error {
 			if i.identity == "" {
 				return errors.New("there is nothing to import: want the lines that Export writes")
 			}
-			return i.flush(ctx)
+			if err := i.flush(ctx); err != nil {
+				return err
+			}
+			return i.keysHere(ctx)
 		case err != nil:
 			// What was read before is stored, so that a repetition goes on here.
-			return errors.Join(fmt.Errorf("line %d: %w", i.line, err), i.flush(ctx))
+			return errors.Join(fmt.Errorf("line %d: %w", i.in.line, err), i.flush(ctx))
 		}
 	}
 }
 
-// next returns the next line; io.EOF after the last.
-func (i *importing) next() ([]byte, error) {
-	i.line++
-	var text []byte
-	for {
-		part, err := i.in.ReadSlice('\n')
-		text = append(text, part...)
-		switch {
-		case err == nil:
-			return text, nil
-		case errors.Is(err, io.EOF) && len(text) == 0:
-			return nil, io.EOF
-		case errors.Is(err, io.EOF):
-			return nil, fmt.Errorf("it is cut off after %d bytes: want a line break", len(text))
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		case len(text) > maxLine:
-			return nil, fmt.Errorf("it has more than %d bytes: %w", maxLine, ErrTooLarge)
-		}
+// keysHere returns ErrKeysMissing if the store that the events are of had keys,
+// and this one never had any.
+func (i *importing) keysHere(ctx context.Context) error {
+	keys, ok := i.store.backend.(KeyMover)
+	if !i.keys || !ok {
+		return nil
 	}
+	if any, err := keys.SubjectKeys(ctx, "", 1); err != nil || len(any) > 0 {
+		return err
+	}
+	return ErrKeysMissing
 }
 
 // take takes a line.
@@ -153,6 +152,8 @@ func (i *importing) take(ctx context.Context, text []byte) error {
 // begin takes a header.
 func (i *importing) begin(ctx context.Context, h exportHeader) error {
 	switch {
+	case h.Format == keysFormat:
+		return errors.New("these are keys: ImportKeys reads them, and Export writes the events")
 	case h.Format != exportFormat || h.Version < 1:
 		return fmt.Errorf("format %q, version %d: want %q, %d", h.Format, h.Version, exportFormat, exportVersion)
 	case h.Version > exportVersion:
@@ -171,7 +172,7 @@ func (i *importing) begin(ctx context.Context, h exportHeader) error {
 			return fmt.Errorf("it is of history %s, and this store has history %s: import into an empty store", h.Identity, own)
 		}
 	}
-	i.identity = h.Identity
+	i.identity, i.keys = h.Identity, h.Keys
 	return nil
 }
 

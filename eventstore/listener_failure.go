@@ -34,7 +34,7 @@ func (t *term) retry(r Recorded) (passed bool, err error) {
 		return false, t.ctx.Err()
 	}
 	if t.stopAtFailure {
-		err := fmt.Errorf("eventstore: listener %q: event at position %d failed %d times: %w", t.key, r.Position, f.attempts, f.err)
+		err := fmt.Errorf("eventstore: listener %q: event at position %d failed %s: %w", t.key, r.Position, plural(f.attempts, "time"), f.err)
 		if saving := t.advance(Move{To: t.at, Stopped: text(err)}, nil); saving != nil {
 			return false, saving
 		}

@@ -24,7 +24,7 @@ func Memory() Backend {
 		leases:      map[string]*memoryLease{},
 		snapshots:   map[memorySnapshot]Snapshot{},
 		subjects:    map[string]string{},
-		keys:        map[string][]byte{},
+		keys:        map[string]memoryKey{},
 	}
 }
 
@@ -44,8 +44,8 @@ type memory struct {
 	checkpoints map[string]*memoryCheckpoint // by key
 	leases      map[string]*memoryLease      // that are held, by key
 	snapshots   map[memorySnapshot]Snapshot
-	subjects    map[string]string // id of the key of a subject
-	keys        map[string][]byte // by id
+	subjects    map[string]string    // id of the key of a subject
+	keys        map[string]memoryKey // by id
 
 	watching sync.Mutex
 	watchers map[int]func(Notice) // under watching

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"example.com/signals"
 )
@@ -24,7 +25,8 @@ type Store struct {
 	done      chan struct{} // closed by Close
 
 	snapshotTaken *signals.AsyncSignal[Snapshot]
-	survivors     sync.Map // types of states that have been seen to survive a snapshot
+	survivors     sync.Map    // types of states that have been seen to survive a snapshot
+	keysTaken     atomic.Bool // ExportKeys has been called: Export need not warn
 }
 
 // Option configures a Store.

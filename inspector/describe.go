@@ -69,7 +69,7 @@ func (d *describer) value(v reflect.Value, depth int) {
 		d.fields(v, depth)
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			fmt.Fprintf(d, "%d bytes", v.Len())
+			d.WriteString(plural(uint64(v.Len()), "byte"))
 			return
 		}
 		d.list("[", "]", v.Len(), maxItems, depth, func(i int) { d.value(v.Index(i), depth+1) })

@@ -77,7 +77,7 @@ func (b *graphBuilder) signal(t *signalTrack) {
 	}
 	if rest := len(t.rows) - len(drawn); rest > 0 {
 		more := "more of " + t.Name
-		b.g.Nodes = append(b.g.Nodes, Node{ID: more, Type: NodeMore, Label: fmt.Sprintf("%d more listeners", rest), Signal: t.Name, Status: StatusOK})
+		b.g.Nodes = append(b.g.Nodes, Node{ID: more, Type: NodeMore, Label: plural(uint64(rest), "more listener"), Signal: t.Name, Status: StatusOK})
 		b.g.Edges = append(b.g.Edges, Edge{From: id, To: more})
 	}
 }

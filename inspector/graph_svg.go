@@ -15,8 +15,8 @@ const loop = 44.0 // how far an edge from a box to itself goes out
 func (g Graph) svg() string {
 	d := layout(g)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="graph" role="img" aria-label="Wiring: %d nodes, %d edges" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" font-family="system-ui, sans-serif" font-size="13">`+"\n",
-		len(g.Nodes), len(g.Edges), d.width, d.height, d.width, d.height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="graph" role="img" aria-label="Wiring: %s, %s" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" font-family="system-ui, sans-serif" font-size="13">`+"\n",
+		plural(uint64(len(g.Nodes)), "node"), plural(uint64(len(g.Edges)), "edge"), d.width, d.height, d.width, d.height)
 	most := g.most()
 	for _, r := range d.routes {
 		drawEdge(&b, &d, g, r, most)

@@ -194,6 +194,6 @@ func (r *Responder) Close(ctx context.Context) error {
 	case <-r.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("natsignals: close the responder on %q: %d requests are under way: %w", r.subject, len(r.slots), ctx.Err())
+		return fmt.Errorf("natsignals: close the responder on %q: still answering %s: %w", r.subject, plural(len(r.slots), "request"), ctx.Err())
 	}
 }

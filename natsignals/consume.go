@@ -220,7 +220,7 @@ func (n *Consumer) Close(ctx context.Context) error {
 	case <-n.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("natsignals: close the consumer %q of %q: %d messages are being handled: %w", n.name, n.stream, n.held.len(), ctx.Err())
+		return fmt.Errorf("natsignals: close the consumer %q of %q: still handling %s: %w", n.name, n.stream, plural(n.held.len(), "message"), ctx.Err())
 	}
 }
 

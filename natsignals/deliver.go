@@ -63,7 +63,7 @@ func (p *Publisher) insist(ctx context.Context, msgs []*nats.Msg) error {
 	var refused time.Time // since when the server has called an id one in process
 	for failed := 0; len(msgs) > 0; {
 		if p.ctx.Err() != nil || ctx.Err() != nil {
-			return errors.Join(append(lost, fmt.Errorf("natsignals: %d messages for %q were not acknowledged: %w", len(msgs), p.subject, ErrClosed))...)
+			return errors.Join(append(lost, fmt.Errorf("natsignals: %s for %q not acknowledged: %w", plural(len(msgs), "message"), p.subject, ErrClosed))...)
 		}
 		wake := p.waker() // before the attempt: a reconnect during it counts
 		stuck := !refused.IsZero() && time.Since(refused) > 2*p.c.timeout
@@ -280,7 +280,7 @@ func (p *Publisher) publishBatch(ctx context.Context, msgs []*nats.Msg) error {
 		return p.explain(p.subject, ack.Error)
 	}
 	if ack.Batch != id || ack.Count != len(msgs) {
-		return fmt.Errorf("natsignals: the acknowledgement on %q is of batch %q with %d messages; want %q with %d", p.subject, ack.Batch, ack.Count, id, len(msgs))
+		return fmt.Errorf("natsignals: the acknowledgement on %q is of batch %q with %s; want %q with %d", p.subject, ack.Batch, plural(ack.Count, "message"), id, len(msgs))
 	}
 	return nil
 }

@@ -135,3 +135,11 @@ func hopeless(err error) bool {
 	var encoding *encodeError
 	return errors.As(err, &encoding) || errors.Is(err, ErrTooLarge) || errors.Is(err, errOtherSubject)
 }
+
+// plural counts things: "1 message", "2 messages".
+func plural[N ~int | ~int64 | ~uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

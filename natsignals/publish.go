@@ -262,7 +262,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 			break
 		}
 		if err = pause(ctx, wait, nil); err != nil {
-			err = fmt.Errorf("natsignals: close the publisher on %q: %d messages are not acknowledged and are dropped: %w", p.subject, now.Lag, err)
+			err = fmt.Errorf("natsignals: close the publisher on %q: dropped %s, not acknowledged: %w", p.subject, plural(now.Lag, "message"), err)
 			break
 		}
 	}

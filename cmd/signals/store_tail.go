@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +23,8 @@ func newStoreTail() *cobra.Command {
 		Use:   "tail FILE",
 		Short: "Show the last events",
 		Long: `Show the last events, the newest at the end: of a stream, of any of the types, with
-all of the tags. With --json each is a line of JSON.`,
+all of the tags. With --json each is a line of JSON. If there are none, standard
+error says why: the store has no such stream, for example.`,
 		Example: `  signals store tail orders.db
   signals store tail orders.db -n 100 -type order.placed -tag customer:7 -json`,
 		Args: oneFile,
@@ -45,6 +48,14 @@ all of the tags. With --json each is a line of JSON.`,
 					}
 					lines = append(lines, line)
 				}
+				if len(lines) == 0 {
+					why, err := absent(cmd.Context(), s, item)
+					if err != nil {
+						return err
+					}
+					_, err = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", shown(clean(args[0])), shown(clean(why)))
+					return err
+				}
 				for _, line := range slices.Backward(lines) {
 					if _, err := fmt.Fprintln(cmd.OutOrStdout(), line); err != nil {
 						return err
@@ -67,6 +78,35 @@ const (
 	maxTail  = 100_000
 	maxShown = 200 // bytes of data in a line for people
 )
+
+// absent says why no event matches.
+func absent(ctx context.Context, s *eventstore.Store, item eventstore.Item) (string, error) {
+	head, err := s.Head(ctx)
+	if err != nil || head == 0 {
+		return "it has no events yet", err
+	}
+	var missing []string
+	look := func(what, name string, one eventstore.Item) error {
+		for _, err := range s.Read(ctx, eventstore.Match(one), eventstore.Limit(1)) {
+			return err
+		}
+		missing = append(missing, fmt.Sprintf("no %s %q", what, name))
+		return nil
+	}
+	if item.Stream != "" {
+		err = look("stream", item.Stream, eventstore.Item{Stream: item.Stream})
+	}
+	for _, name := range item.Types {
+		err = errors.Join(err, look("type", name, eventstore.Item{Types: []string{name}}))
+	}
+	for _, name := range item.Tags {
+		err = errors.Join(err, look("tag", name, eventstore.Item{Tags: []string{name}}))
+	}
+	if missing == nil {
+		return fmt.Sprintf("none of its %s is all of that", plural(int(head), "event")), err
+	}
+	return "there is " + strings.Join(missing, ", ") + " in it", err
+}
 
 // lineOf writes an event in a line.
 func lineOf(r eventstore.Recorded, asJSON bool) (string, error) {
@@ -106,7 +146,7 @@ func lineOf(r eventstore.Recorded, asJSON bool) (string, error) {
 	}
 	data := string(r.Data[:min(len(r.Data), maxShown)])
 	if !utf8.Valid(r.Data) {
-		data = fmt.Sprintf("(%d bytes)", len(r.Data))
+		data = "(" + plural(len(r.Data), "byte") + ")"
 	} else if len(r.Data) > maxShown {
 		data = strings.ToValidUTF8(data, "") + fmt.Sprintf("… (%d bytes)", len(r.Data))
 	}

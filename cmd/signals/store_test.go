@@ -33,7 +33,7 @@ func storeOf(t *testing.T, n int) string {
 		}
 		events = append(events, e)
 	}
-	if _, err := s.Append(t.Context(), events); err != nil {
+	if _, err := s.Append(t.Context(), events); n > 0 && err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(t.Context()); err != nil {
@@ -89,6 +89,9 @@ func TestAStoreIsExportedAndImportedWhole(t *testing.T) {
 	failsWith(t, []string{"store", "export", file, "-o", lines}, lines, "not there")
 	failsWith(t, []string{"store", "export", file, "-after", "21"}, "--after 21", "position 20")
 	failsWith(t, []string{"store", "import", storeOf(t, 1), "-i", lines}, "imported up to position")
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.part")); left != nil {
+		t.Errorf("left behind: %q", left)
+	}
 }
 
 func TestTheLastEventsOfAStore(t *testing.T) {
@@ -113,6 +116,22 @@ func TestTheLastEventsOfAStore(t *testing.T) {
 		t.Errorf("%d lines; want 3", n)
 	}
 	failsWith(t, []string{"store", "tail", file, "-n", "0"}, "-n 0", "want 1")
+}
+
+func TestTailSaysWhyItShowsNothing(t *testing.T) {
+	file := storeOf(t, 3)
+	for want, args := range map[string][]string{
+		`there is no stream "order-9" in it`:  {"-stream", "order-9"},
+		`no type "refunded", no tag "x"`:      {"-type", "refunded", "-type", "paid", "-tag", "shop", "-tag", "x"},
+		"none of its 3 events is all of that": {"-type", "paid", "-stream", "order-1"},
+	} {
+		if r := succeeds(t, append([]string{"store", "tail", file}, args...)...); r.stdout != "" || !strings.Contains(r.stderr, want) {
+			t.Errorf("%q: %+v; want %s", args, r, want)
+		}
+	}
+	if r := succeeds(t, "store", "tail", storeOf(t, 0)); r.stdout != "" || !strings.Contains(r.stderr, "it has no events yet") {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestTheNamesInAStoreReachNoTerminal(t *testing.T) {

@@ -65,7 +65,7 @@ func TestTopAndDoctorTellOfStores(t *testing.T) {
 	url := storeWithTrouble(t)
 	r := command(t, "doctor", "-wait", "1s", url)
 	for _, want := range []string{
-		`error    durable listener "books" of store "orders" stopped after position 0, and 1 event waits: eventstore: listener "books": event at position 1 failed 1 times: no route`,
+		`error    durable listener "books" of store "orders" stopped after position 0, and 1 event waits: eventstore: listener "books": event at position 1 failed 1 time: no route`,
 		`warning  durable listener "mail" of store "orders" has 1 dead letter; the first one, at position 1: no route`,
 		"Store.Redeliver",
 	} {

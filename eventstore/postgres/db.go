@@ -35,7 +35,7 @@ var _ interface {
 	eventstore.Checkpoints
 	eventstore.Leaser
 	eventstore.Snapshots
-	eventstore.KeyStore
+	eventstore.KeyMover
 	eventstore.Importer
 	eventstore.Checksums
 	eventstore.Checker

@@ -21,9 +21,12 @@ var schema2SQL string
 //go:embed schema_v3.sql
 var schema3SQL string
 
+//go:embed schema_v4.sql
+var schema4SQL string
+
 // migrations[n] makes version n+1 of the tables of version n. Later ones are
 // added; none is changed.
-var migrations = []string{schemaSQL, schema2SQL, schema3SQL}
+var migrations = []string{schemaSQL, schema2SQL, schema3SQL, schema4SQL}
 
 const oldestServer = 150000 // PostgreSQL 15
 

@@ -38,7 +38,8 @@ func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 		return nil, err
 	}
 	err = db.retry(ctx, func() error {
-		return db.pool.QueryRow(ctx, db.sql("SELECT key FROM {s}.subjects WHERE id = $1"), id).Scan(&key)
+		return db.pool.QueryRow(ctx, db.sql(`SELECT key FROM {s}.subjects WHERE id = $1
+			UNION ALL SELECT key FROM {s}.old_keys WHERE id = $1 AND key IS NOT NULL`), id).Scan(&key)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("postgres: key %s: %w", id, eventstore.ErrErased)
@@ -52,11 +53,23 @@ func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 // archive and back-ups have the key for as long as they are kept.
 func (db *DB) ForgetSubject(ctx context.Context, subject string) error {
 	err := db.inTx(ctx, "forget subject", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, db.sql("DELETE FROM {s}.subjects WHERE subject = $1"), subject)
+		_, err := tx.Exec(ctx, db.sql(`WITH gone AS (DELETE FROM {s}.subjects WHERE subject = $1 RETURNING id)
+			INSERT INTO {s}.old_keys (id) SELECT id FROM gone`), subject)
+		if err == nil {
+			_, err = tx.Exec(ctx, db.sql("UPDATE {s}.old_keys SET subject = NULL, key = NULL WHERE subject = $1"), subject)
+		}
 		return named("forget subject", err)
 	})
 	if err == nil {
-		_, _ = db.pool.Exec(ctx, db.sql("VACUUM {s}.subjects")) // the key is gone for every reader already
+		db.vacuumKeys(ctx)
 	}
 	return err
+}
+
+// vacuumKeys gives back the space of keys that are gone for every reader
+// already.
+func (db *DB) vacuumKeys(ctx context.Context) {
+	for _, table := range []string{"subjects", "old_keys"} {
+		_, _ = db.pool.Exec(ctx, db.sql("VACUUM {s}."+table))
+	}
 }

@@ -27,7 +27,7 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 		return fmt.Errorf("sqlite: backup: %w", err)
 	}
 	if err := errors.Join(f.Close(), db.backup(ctx, path)); err != nil {
-		return errors.Join(fmt.Errorf("sqlite: backup to %s: %w", path, explain(err)), os.Remove(path))
+		return errors.Join(fmt.Errorf("sqlite: backup to %s: %w", path, explain(path, err)), os.Remove(path))
 	}
 	return nil
 }

@@ -94,7 +94,11 @@ func Open(path string, opts ...Option) (_ *DB, err error) {
 	db.queue.filled.L = &db.queue.mu
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("sqlite: open %s: %w", path, explain(err))
+			why := unwritable(db.path, err)
+			if why == nil {
+				why = explain(db.path, err)
+			}
+			err = fmt.Errorf("sqlite: open %s: %w", path, why)
 		}
 	}()
 	if path == "" || path == ":memory:" {
@@ -109,7 +113,7 @@ func Open(path string, opts ...Option) (_ *DB, err error) {
 	w, err := db.open()
 	db.writer = w
 	if err != nil {
-		return nil, errors.Join(err, db.lock.release())
+		return nil, errors.Join(err, db.lock.undo())
 	}
 	db.readers.open(db.path, db.maxReaders, db.synchronous, &db.fresh)
 	go w.run()

@@ -22,9 +22,12 @@ var schema3 string
 //go:embed schema_v4.sql
 var schema4 string
 
+//go:embed schema_v5.sql
+var schema5 string
+
 // migrations are the steps from one version of the tables to the next: the n-th
 // one makes version n+1.
-var migrations = []string{schema1, schema2, schema3, schema4}
+var migrations = []string{schema1, schema2, schema3, schema4, schema5}
 
 // ErrNewer says that the file was written by a newer version of this package.
 var ErrNewer = errors.New("its tables are of a newer version of this package")

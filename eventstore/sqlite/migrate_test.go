@@ -30,7 +30,7 @@ func TestAStoreOfVersion1IsBroughtUpToDate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	identity := made(t, path, []string{schema1}, `INSERT INTO eventstore_names VALUES (1, 'type'), (2, 'tag');
 		INSERT INTO eventstore_events VALUES (1, 'one', 1, 1, NULL, 0, x'02', NULL, NULL, 0, 0), (2, 'two', 1, 1, NULL, 0, NULL, NULL, NULL, 0, 0);
-		INSERT INTO eventstore_tags VALUES (2, 1, 1)`)
+		INSERT INTO eventstore_tags VALUES (2, 1, 1); INSERT INTO eventstore_subjects VALUES ('ann', 'first', zeroblob(32))`)
 	db, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +59,12 @@ func TestAStoreOfVersion1IsBroughtUpToDate(t *testing.T) {
 	}
 	if err := store.Check(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if err := store.Forget(t.Context(), "ann"); err != nil {
+		t.Error(err)
+	}
+	if keys, err := db.SubjectKeys(t.Context(), "", 9); err != nil || len(keys) != 1 || keys[0].ID != "first" || !keys[0].Forgotten() {
+		t.Errorf("keys %v, %v; want the one that is forgotten", keys, err)
 	}
 }
 

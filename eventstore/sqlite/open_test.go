@@ -3,7 +3,9 @@ package sqlite_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -45,6 +47,68 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 		}
 	}
 }
+
+// As another user, where the tests run as one who may write everywhere.
+func TestOpenNamesWhatCannotBeWrittenTo(t *testing.T) {
+	if path := os.Getenv(openEnv); path != "" {
+		_, err := sqlite.Open(path, quiet())
+		fmt.Println(err)
+		return
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("directories have no permissions to write there")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "unwritable") //nolint:usetesting // t.TempDir is for one user
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	text, err := os.ReadFile(self) // what the other user can execute
+	if err == nil {
+		self = filepath.Join(dir, "self")
+		err = os.WriteFile(self, text, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		dir, file, lock os.FileMode
+		want            string
+	}{
+		{0o555, 0, 0, "the directory " + dir + " cannot be written to"},
+		{0o555, 0o444, 0o444, "the file " + path + " cannot be written to"},
+		{0o777, 0o444, 0o666, "the file " + path + " cannot be written to"},
+		{0o777, 0o666, 0o444, "the file " + path + "-lock cannot be written to"},
+		{0o777, 0o666, 0o666, "<nil>"},
+	} {
+		name := path
+		if c.file == 0 {
+			name = filepath.Join(dir, "new")
+		} else if err := errors.Join(os.Chmod(path, c.file), os.Chmod(path+"-lock", c.lock)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, c.dir); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(self, "-test.run", "^TestOpenNamesWhatCannotBeWrittenTo$")
+		cmd.Env = append(os.Environ(), openEnv+"="+name)
+		asNobody(cmd)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%o, %o and %o: %v, %s; want %s", c.dir, c.file, c.lock, err, out, c.want)
+		}
+	}
+}
+
+const openEnv = "SQLITE_TEST_OPEN"
 
 // newer returns a store with tables of a version to come.
 func newer(t *testing.T) string {

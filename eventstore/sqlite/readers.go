@@ -108,7 +108,7 @@ func (db *DB) read(ctx context.Context, fn func(c *conn) error) error {
 	}
 	c, err := db.readers.take(ctx)
 	if err != nil {
-		return fmt.Errorf("sqlite: read: %w", explain(err))
+		return fmt.Errorf("sqlite: read: %w", explain(db.path, err))
 	}
 	whole := false
 	defer func() {
@@ -128,5 +128,5 @@ func (db *DB) read(ctx context.Context, fn func(c *conn) error) error {
 	if ctx.Err() != nil && errors.Is(err, sqlite3.INTERRUPT) {
 		return ctx.Err()
 	}
-	return fmt.Errorf("sqlite: read: %w", explain(err))
+	return fmt.Errorf("sqlite: read: %w", explain(db.path, err))
 }

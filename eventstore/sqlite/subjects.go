@@ -49,7 +49,7 @@ func (db *DB) SubjectKey(ctx context.Context, subject string) (id string, key []
 func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 	found := false
 	err = db.read(ctx, func(c *conn) (err error) {
-		found, err = c.row(func(s *sqlite3.Stmt) { key = bytes.Clone(s.ColumnRawBlob(0)) }, "SELECT key FROM eventstore_subjects WHERE id = ?", id)
+		found, err = c.row(func(s *sqlite3.Stmt) { key = bytes.Clone(s.ColumnRawBlob(0)) }, "SELECT key FROM eventstore_subjects WHERE id = ?1 UNION ALL SELECT key FROM eventstore_old_keys WHERE id = ?1 AND key IS NOT NULL", id)
 		return err
 	})
 	if err == nil && !found {
@@ -65,6 +65,15 @@ func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 func (db *DB) ForgetSubject(ctx context.Context, subject string) error {
 	return db.do(ctx, &job{run: func(w *writer) error {
 		w.erase = true
-		return w.c.run("DELETE FROM eventstore_subjects WHERE subject = ?", subject)
+		for _, query := range []string{
+			"INSERT INTO eventstore_old_keys (id) SELECT id FROM eventstore_subjects WHERE subject = ?",
+			"DELETE FROM eventstore_subjects WHERE subject = ?",
+			"UPDATE eventstore_old_keys SET subject = NULL, key = NULL WHERE subject = ?",
+		} {
+			if err := w.c.run(query, subject); err != nil {
+				return err
+			}
+		}
+		return nil
 	}})
 }

@@ -172,7 +172,7 @@ func (tx *Tx) raw(fn func() error) error {
 	var err error
 	outer := tx.w.sql.Raw(func(any) error { err = fn(); return nil })
 	if isFatal(err) {
-		err = fmt.Errorf("sqlite: in an Update: %w", explain(err))
+		err = fmt.Errorf("sqlite: in an Update: %w", explain(tx.w.db.path, err))
 	}
 	if isFatal(err) || outer != nil {
 		tx.note(errors.Join(err, outer))
@@ -243,7 +243,7 @@ func (tx *Tx) saw(err error) error {
 		return nil
 	}
 	if isBroken(err) || errors.Is(err, driver.ErrBadConn) {
-		tx.note(fmt.Errorf("sqlite: in an Update: %w", explain(err)))
+		tx.note(fmt.Errorf("sqlite: in an Update: %w", explain(tx.w.db.path, err)))
 	}
 	if errors.Is(err, sqlite3.AUTH) && tx.w.backward {
 		tx.w.backward = false

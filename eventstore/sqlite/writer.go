@@ -186,7 +186,7 @@ func (w *writer) forget() {
 // fail marks the store as broken. The transaction is undone as far as that can
 // be; what is on disk shows when the store is opened again.
 func (w *writer) fail(what string, err error) error {
-	err = fmt.Errorf("sqlite: %s: %w: %w", what, explain(err), eventstore.ErrBroken)
+	err = fmt.Errorf("sqlite: %s: %w: %w", what, explain(w.db.path, err), eventstore.ErrBroken)
 	if w.db.broken.CompareAndSwap(nil, &err) {
 		w.db.logger.Error("sqlite: the store is broken until it is opened again", "path", w.db.path, "error", err)
 	}

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Backend) {
 		{"TakeOver", takeoverCases},
 		{"Snapshots", snapshotCases},
 		{"Keys", keyCases},
+		{"MovedKeys", movedKeyCases},
 		{"Import", importCases},
 		{"Check", checkCases},
 		{"Checksums", checksumCases},

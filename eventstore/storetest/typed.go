@@ -28,8 +28,14 @@ func seatTag(seat int) []string { return []string{fmt.Sprintf("seat:%d", seat)} 
 // typed returns a store with types over the harness's backend.
 func (h *harness) typed(opts ...eventstore.Option) *eventstore.Store {
 	h.Helper()
+	return h.typedOver(h.backend, opts...)
+}
+
+// typedOver is typed over another backend.
+func (h *harness) typedOver(b eventstore.Backend, opts ...eventstore.Option) *eventstore.Store {
+	h.Helper()
 	codec := eventstore.JSON()
-	if keys, ok := h.backend.(eventstore.KeyStore); ok {
+	if keys, ok := b.(eventstore.KeyStore); ok {
 		codec = eventstore.Encrypted(codec, keys, func(v any) string { return v.(seatBooked).By })
 	}
 	r := eventstore.NewRegistry()
@@ -43,7 +49,7 @@ func (h *harness) typed(opts ...eventstore.Option) *eventstore.Store {
 			return []any{seatBooked{old.Seat, "somebody"}}, nil
 		}))
 	eventstore.Register[seatFreed](r, "seat freed", eventstore.TagsOf(func(e seatFreed) []string { return seatTag(e.Seat) }))
-	s := eventstore.New(h.backend, append([]eventstore.Option{eventstore.Types(r), eventstore.Logger(slog.New(slog.DiscardHandler))}, opts...)...)
+	s := eventstore.New(b, append([]eventstore.Option{eventstore.Types(r), eventstore.Logger(slog.New(slog.DiscardHandler))}, opts...)...)
 	h.Cleanup(func() { h.ok(s.Close(context.Background())) })
 	return s
 }

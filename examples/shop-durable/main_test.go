@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -142,7 +143,7 @@ func TestKillDiesWhenSoManyAreOnTheDisk(t *testing.T) {
 		t.Errorf("%d %q\n%s", code, stderr, stdout)
 	}
 	var had, lines int
-	if _, err := fmt.Sscanf(stdout[strings.Index(stdout, " has ")+1:], "has %d orders and cancellations with %d lines", &had, &lines); err != nil || had < 200 || lines != 2*had {
+	if _, err := fmt.Sscanf(stdout[strings.Index(stdout, " has ")+1:], "has %d invoices with %d lines", &had, &lines); err != nil || had < 200 || lines != 2*had {
 		t.Errorf("%v: %d orders with %d lines were there, want 200 or more", err, had, lines)
 	}
 }
@@ -230,6 +231,36 @@ func (a *answers) check(t *testing.T, client *http.Client, url string) {
 
 // The live shop is killed under load, again and again. Each time everything that a
 // client was told is there; at last it closes in order, and all adds up.
+// inspected waits until the inspector shows the store, with its projection.
+func inspected(t *testing.T, client *http.Client, url string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var text []byte
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+		resp, err := client.Get(url + "/signals/stores.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err = io.ReadAll(resp.Body)
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var all struct {
+			Stores []struct {
+				Name      string
+				Head      int
+				Listeners []struct{ Key string }
+			}
+		}
+		if err := json.Unmarshal(text, &all); err == nil && len(all.Stores) == 1 && all.Stores[0].Name == "store" &&
+			all.Stores[0].Head > 0 && len(all.Stores[0].Listeners) == 1 && all.Stores[0].Listeners[0].Key == "totals" {
+			return
+		}
+	}
+	t.Errorf("the inspector shows of the store: %s", text)
+}
+
 func TestWhatTheLiveShopHasToldSurvivesEveryKill(t *testing.T) {
 	dir := t.TempDir()
 	told := answers{created: map[string]bool{}, cancelled: map[string]bool{}}
@@ -262,6 +293,7 @@ func TestWhatTheLiveShopHasToldSurvivesEveryKill(t *testing.T) {
 		}()
 		told.check(t, client, url)
 		if round == *kills {
+			inspected(t, client, url)
 			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}

@@ -128,14 +128,14 @@ func TestReplayOfStandardInput(t *testing.T) {
 	cmd := program(t, "-replay", "-")
 	cmd.Stdin = strings.NewReader(header + row + "C" + strings.Replace(row, ",6,", ",-6,", 1))
 	got := exampletest.Finished(t, cmd)
-	if got.Code != shop.ExitOK || got.Stderr != "" || !strings.Contains(got.Stdout, "nothing lost: 1 orders and 1 cancellations") {
+	if got.Code != shop.ExitOK || got.Stderr != "" || !strings.Contains(got.Stdout, "nothing lost: 1 order and 1 cancellation,") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestExitCodeTellsOfMalformedRows(t *testing.T) {
 	got := exampletest.Finished(t, program(t, "-replay", file(t, "a.csv", header+row+"nonsense\n"+row)))
-	want := "shop: line 3: 1 fields, want 8; skipped\nshop: 1 malformed rows were skipped\n"
+	want := "shop: line 3: 1 field, want 8; skipped\nshop: skipped 1 malformed row\n"
 	if got.Code != shop.ExitMalformed || got.Stderr != want || !strings.Contains(got.Stdout, "all totals agree") {
 		t.Errorf("%+v", got)
 	}
@@ -163,7 +163,7 @@ func TestInterruptedReplay(t *testing.T) {
 	feed.Close()
 	_ = cmd.Wait() // the exit code is looked at next
 	if code := cmd.ProcessState.ExitCode(); code != shop.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") ||
-		!strings.Contains(out.String(), "nothing lost: 1 orders") {
+		!strings.Contains(out.String(), "nothing lost: 1 order ") {
 		t.Errorf("exit code %d, stderr %q, stdout %q", code, errs.String(), out.String())
 	}
 }
@@ -371,7 +371,7 @@ func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
 	got := exampletest.Finished(t, program(t, "-orders", "200", "-speed", "max"))
 	// One of them is an order that the gateway fails at for good.
 	if got.Code != shop.ExitOK || !strings.Contains(got.Stdout, "Orders accepted: 199 from the generator, 0 from clients; 1 refused") ||
-		!strings.Contains(got.Stdout, "nothing lost") || !strings.Contains(got.Stdout, "1 dead letters, 1 of them settled") {
+		!strings.Contains(got.Stdout, "nothing lost") || !strings.Contains(got.Stdout, "1 dead letter, 1 of them settled") {
 		t.Errorf("%+v", got)
 	}
 }

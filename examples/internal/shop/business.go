@@ -9,6 +9,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"example.com/signals/inspector"
 )
 
 // shelf is what fits on one. The supplier is told by a department that runs
@@ -34,6 +36,9 @@ type Business struct {
 	// comes before the number of every order, and tells apart those of several runs
 	// over one ledger.
 	Opening func(context.Context, *Shop) (numbers string, err error)
+	// Inspected, if not nil, says what else the inspector shows; called after
+	// Opening.
+	Inspected func() []inspector.Option
 }
 
 // Run keeps the shop open until ctx ends or the customers have had enough, closes
@@ -67,7 +72,11 @@ func (b *Business) Run(ctx context.Context, screen *Screen, stderr io.Writer) (i
 		}
 	}
 	before := s.Books.Totals().Revenue // another gateway had it
-	api := NewAPI(s, hostOf(b.HTTP))
+	var more []inspector.Option
+	if b.Inspected != nil {
+		more = b.Inspected()
+	}
+	api := newAPI(s, more, hostOf(b.HTTP))
 	stopHTTP := api.Serve(listener)
 	url := "http://" + dialable(listener.Addr())
 	screen.Printf("The shop is open. Its signals at work: %s/", url)

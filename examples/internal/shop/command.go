@@ -148,7 +148,7 @@ func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Wri
 	}
 	agreed := s.WriteSummary(screen, true)
 	if done.Malformed > 0 {
-		fmt.Fprintf(stderr, "shop: %d malformed rows were skipped\n", done.Malformed)
+		fmt.Fprintf(stderr, "shop: skipped %s\n", Plural(done.Malformed, "malformed row"))
 	}
 	switch {
 	case done.Interrupted:

@@ -56,6 +56,6 @@ func (d *door) close(ctx context.Context) error {
 	case <-ctx.Done():
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return fmt.Errorf("%d orders are still under way: %w", d.inside, ctx.Err())
+		return fmt.Errorf("%s still under way: %w", Plural(d.inside, "order"), ctx.Err())
 	}
 }

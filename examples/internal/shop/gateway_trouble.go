@@ -31,7 +31,7 @@ func (s *Shop) settle(ctx context.Context, l letter) error {
 		return err
 	}
 	order := l.Payload.charge.Order
-	s.notice("payment: gave up on %s after %d attempts; nothing is charged", order, l.Attempts)
+	s.notice("payment: gave up on %s after %s; nothing is charged", order, Plural(l.Attempts, "attempt"))
 	s.Signals.Audit.Emit(ctx, AuditEntry{"payment.settled", order, l.Err.Error()})
 	return nil
 }

@@ -2,7 +2,6 @@ package shop
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -92,7 +91,7 @@ func (c *Checker) Check(ctx context.Context) {
 		c.done[l.Key] = l.Deliveries
 		problem := ""
 		if seen && l.Lag > 0 && l.Deliveries == last {
-			problem = fmt.Sprintf("%d orders wait, none finished since the last check", l.Lag)
+			problem = Plural(l.Lag, "order") + " waiting, none finished since the last check"
 		}
 		emit(l.Key, problem)
 	}

@@ -29,12 +29,16 @@ const stuckAfter = 5 * time.Second
 
 // NewAPI serves s to those who call it by an IP address, by localhost, or by
 // one of the hosts.
-func NewAPI(s *Shop, hosts ...string) *API {
+func NewAPI(s *Shop, hosts ...string) *API { return newAPI(s, nil, hosts...) }
+
+func newAPI(s *Shop, more []inspector.Option, hosts ...string) *API {
 	a := &API{shop: s, opened: time.Now(), mux: http.NewServeMux(), guard: newGuard(hosts), desk: newOperatorDesk()}
-	a.insp = inspector.New(s.Signals.Bus, inspector.Title("Gift shop"), inspector.StuckAfter(stuckAfter),
+	a.insp = inspector.New(s.Signals.Bus, append([]inspector.Option{
+		inspector.Title("Gift shop"), inspector.StuckAfter(stuckAfter),
 		// Not order.placed: those still have a card.
 		inspector.Payloads(20, "order.accepted", "order.cancelled", "health.checked", "audit"),
-		inspector.Authorize(a.desk.access))
+		inspector.Authorize(a.desk.access),
+	}, more...)...)
 	a.mux.Handle("/signals/", http.StripPrefix("/signals", a.insp))
 	a.mux.Handle("GET /{$}", http.RedirectHandler("/signals/", http.StatusFound))
 	a.mux.HandleFunc("GET /operator", a.desk.enter)

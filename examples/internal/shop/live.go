@@ -105,8 +105,8 @@ func expected(err error) bool {
 
 func (l *Live) line(n int, orders, more int64) {
 	lag := l.Shop.waiting()
-	l.Screen.Printf("%s  %s orders (+%d)  %d cancelled  %d refused  revenue %s  chain p99 %s  lag %s",
-		clock(n), group(fmt.Sprint(orders)), more, l.Shop.Cancellations(), l.Shop.Refused(),
+	l.Screen.Printf("%s  %s (+%d)  %d cancelled  %d refused  revenue %s  chain p99 %s  lag %s",
+		clock(n), Plural(orders, "order"), more, l.Shop.Cancellations(), l.Shop.Refused(),
 		FormatMoney(l.Shop.Books.Totals().Revenue, 2), short(l.Shop.Chain.Percentiles().P99), lag)
 }
 

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -58,6 +59,15 @@ type amount struct{ Money }
 // MarshalJSON writes a string, which no reader rounds.
 func (a amount) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + strings.ReplaceAll(FormatMoney(a.Money, 2), ",", "") + `"`), nil
+}
+
+// Plural counts things, with a comma between every three digits: "1 order",
+// "2,000 orders".
+func Plural[N ~int | ~int64 | ~uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return group(fmt.Sprint(n)) + " " + what + "s"
 }
 
 // group sets a comma between every three digits of a whole number.

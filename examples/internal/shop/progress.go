@@ -52,7 +52,7 @@ func (p *progress) end(done *Replayed, err error) {
 
 func (p *progress) text(done *Replayed, now time.Time) string {
 	took := now.Sub(p.start)
-	text := fmt.Sprintf("%s lines in %.1f s", group(fmt.Sprint(done.Lines)), took.Seconds())
+	text := fmt.Sprintf("%s in %.1f s", Plural(done.Lines, "line"), took.Seconds())
 	if took > 0 {
 		text += fmt.Sprintf(" (%s lines/s)", group(fmt.Sprintf("%.0f", float64(done.Lines)/took.Seconds())))
 	}

@@ -53,7 +53,7 @@ func (r *Replay) Run(ctx context.Context) (Replayed, error) {
 	err := r.hand(ctx, crew, progress)
 	done := crew.leave()
 	if e, ok := errors.AsType[*endError](err); ok {
-		err = fmt.Errorf("%w, after %d lines", e.error, done.Known+done.Lines+done.Malformed)
+		err = fmt.Errorf("%w, after %s", e.error, Plural(done.Known+done.Lines+done.Malformed, "line"))
 	}
 	progress.end(&done, err)
 	return done, err

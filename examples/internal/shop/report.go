@@ -45,8 +45,8 @@ func (s *Shop) WriteSummary(w io.Writer, final bool) (agreed bool) {
 
 	diff := s.Reconcile()
 	if len(diff) == 0 {
-		fmt.Fprintf(w, "\nnothing lost: %s orders and %s cancellations, each handled by %d departments; all totals agree\n",
-			group(fmt.Sprint(s.Orders())), group(fmt.Sprint(s.Cancellations())), len(s.HandledBy()))
+		fmt.Fprintf(w, "\nnothing lost: %s and %s, each handled by %s; all totals agree\n",
+			Plural(s.Orders(), "order"), Plural(s.Cancellations(), "cancellation"), Plural(len(s.HandledBy()), "department"))
 		return true
 	}
 	fmt.Fprintln(w, "\nTHE TOTALS DO NOT AGREE")
@@ -114,8 +114,8 @@ func (s *Shop) writePayments(w io.Writer) {
 		return
 	}
 	c := s.PaymentCounts()
-	fmt.Fprintf(w, "\npayments: %s repeated attempts; the circuit opened %d times; %d dead letters, %d of them settled\n",
-		group(fmt.Sprint(c.Repeated)), c.Opened, c.Dead, c.Settled)
+	fmt.Fprintf(w, "\npayments: %s; the circuit opened %s; %s, %d of them settled\n",
+		Plural(c.Repeated, "repeated attempt"), Plural(c.Opened, "time"), Plural(c.Dead, "dead letter"), c.Settled)
 }
 
 // table prints rows in columns, the first to the left and the others to the

@@ -1,12 +1,14 @@
 package shop
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // columns of the UCI "Online Retail" file, in their order.
@@ -43,26 +45,45 @@ func NewRowReader(in io.Reader) (*RowReader, error) {
 	if mark, _ := r.records.in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark { // an error comes again
 		_, _ = r.records.in.Discard(len(byteOrderMark))
 	}
+	begins, _ := r.records.in.Peek(shownOfHeader)
+	begins = bytes.Clone(begins)
 	header, _, err := r.records.next()
 	var bad *RowError
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("the file is empty")
 	case errors.As(err, &bad):
-		return nil, fmt.Errorf("no Online Retail file: the header is %s", bad.Reason)
+		return nil, notRetail(begins, bad.Reason)
 	case err != nil:
 		return nil, err
 	}
 	if len(header) != len(columns) {
-		return nil, fmt.Errorf("no Online Retail file: %d columns, want the %d columns %s",
-			len(header), len(columns), strings.Join(columns, ","))
+		return nil, notRetail(begins, Plural(len(header), "column"))
 	}
 	for i, want := range columns {
 		if header[i] != want {
-			return nil, fmt.Errorf("no Online Retail file: column %d is %.40q, want %q", i+1, header[i], want)
+			return nil, notRetail(begins, fmt.Sprintf("column %d is not %s", i+1, want))
 		}
 	}
 	return r, nil
+}
+
+// shownOfHeader is how many bytes an error shows of what should be the header.
+const shownOfHeader = 60
+
+// notRetail says what a file is that is not the one to be read, and which that is.
+func notRetail(begins []byte, why string) error {
+	line, _, _ := bytes.Cut(begins, []byte("\n"))
+	is := fmt.Sprintf("it begins with %q", strings.TrimSpace(string(line)))
+	switch {
+	case bytes.HasPrefix(begins, []byte("PK\x03\x04")):
+		is = "it is a spreadsheet, or another ZIP file: save the sheet as CSV"
+	case bytes.ContainsFunc(begins, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }):
+		is = "it is no text"
+	default:
+		is += " (" + why + ")"
+	}
+	return fmt.Errorf("no Online Retail file: %s; want CSV, plain or gzip, whose first line is %s", is, strings.Join(columns, ","))
 }
 
 // Next returns the next row. A *RowError means that this row is malformed and
@@ -85,7 +106,7 @@ func (r *RowReader) Next() (Row, error) {
 // zero, are the books' business.
 func (r *RowReader) parse(f []string) (Row, error) {
 	if len(f) != len(columns) {
-		return Row{}, fmt.Errorf("%d fields, want %d", len(f), len(columns))
+		return Row{}, fmt.Errorf("%s, want %d", Plural(len(f), "field"), len(columns))
 	}
 	row := Row{
 		Invoice: strings.TrimSpace(f[0]),

@@ -42,7 +42,7 @@ func generate(ctx context.Context, opts options, env Env) (int, error) {
 		fmt.Fprintf(env.Stderr, "trading: interrupted; %s is removed\n", opts.file)
 		return code, nil
 	}
-	fmt.Fprintf(env.Stdout, "%s messages in %s\n", group(opts.generate), opts.file)
+	fmt.Fprintf(env.Stdout, "%s in %s\n", plural(opts.generate, "message"), opts.file)
 	return code, nil
 }
 

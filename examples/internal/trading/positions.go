@@ -107,6 +107,14 @@ func Dollars(n int64) string {
 	return sign + "$" + group(n/1_0000) + fmt.Sprintf(".%02d", n%1_0000/100)
 }
 
+// plural counts things: "1 message", "2,000 messages".
+func plural[N ~int | ~int64 | ~uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return group(n) + " " + what + "s"
+}
+
 // group puts a comma between every three digits.
 func group[N ~int | ~int64 | ~uint64](n N) string {
 	digits := fmt.Sprint(n)

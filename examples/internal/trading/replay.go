@@ -44,7 +44,7 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 	if opts.json {
 		err = writeJSON(env.Stdout, &m)
 		if m.Books.Inconsistent > 0 {
-			fmt.Fprintf(env.Stderr, "trading: %s: %s messages contradicted those before them\n", in.name, group(m.Books.Inconsistent))
+			fmt.Fprintf(env.Stderr, "trading: %s: %s contradicted those before\n", in.name, plural(m.Books.Inconsistent, "message"))
 		}
 	} else {
 		if opts.speed == 0 && in.again && !interrupted && run.Messages > 0 {
@@ -56,8 +56,8 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 		return 0, err
 	}
 	if s := reader.Skipped(); s.Total() > 0 {
-		fmt.Fprintf(env.Stderr, "trading: %s: skipped %d messages: %d unknown, %d of a wrong size, %d out of order, %d damaged, %d cut off at the end\n",
-			in.name, s.Total(), s.Unknown, s.WrongSize, s.OutOfOrder, s.Damaged, s.Truncated)
+		fmt.Fprintf(env.Stderr, "trading: %s: skipped %s: %d unknown, %d of a wrong size, %d out of order, %d damaged, %d cut off at the end\n",
+			in.name, plural(s.Total(), "message"), s.Unknown, s.WrongSize, s.OutOfOrder, s.Damaged, s.Truncated)
 	}
 	if opts.plot != "" {
 		if err := env.Plot(opts.plot, m); err != nil {

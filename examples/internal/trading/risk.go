@@ -110,7 +110,7 @@ func (l *limits) Reserve(_ context.Context, o *Order) (signals.Undo, error) {
 	open := &l.open[o.Account]
 	if n := open.Add(1); n > int64(l.risk.MaxOpen) {
 		open.Add(-1)
-		return nil, refuse(ReasonLimit, "account %d has %d orders under way", o.Account, n-1)
+		return nil, refuse(ReasonLimit, "account %d has %s under way", o.Account, plural(n-1, "order"))
 	}
 	return func(context.Context) error {
 		open.Add(-1)

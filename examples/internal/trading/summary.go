@@ -71,7 +71,7 @@ func writeJSON(w io.Writer, m *Measurement) error {
 // write prints the summary for people.
 func (m *Measurement) write(w io.Writer) {
 	b, o, s := &m.Books, &m.Orders, &m.Standing
-	fmt.Fprintf(w, "\n%s messages in %s: %s a second\n", group(m.Run.Messages), short(m.Run.Took), group(int64(m.Run.Throughput())))
+	fmt.Fprintf(w, "\n%s in %s: %s a second\n", plural(m.Run.Messages, "message"), short(m.Run.Took), group(int64(m.Run.Throughput())))
 	var types []string
 	for _, typ := range []byte(itch.Types) {
 		if n := m.Run.ByType[typ]; n > 0 {
@@ -83,16 +83,16 @@ func (m *Measurement) write(w io.Writer) {
 	for _, side := range b.Sides {
 		orders += side.Orders
 	}
-	fmt.Fprintf(w, "Books: %s orders in %d sides, checksum %s; the best prices changed %s times\n", group(orders), len(b.Sides), b.Checksum, group(b.Quotes))
+	fmt.Fprintf(w, "Books: %s in %s, checksum %s; the best prices changed %s\n", plural(orders, "order"), plural(len(b.Sides), "side"), b.Checksum, plural(b.Quotes, "time"))
 	if b.Unknown > 0 {
-		fmt.Fprintf(w, "  %s messages about orders that the feed does not hold were skipped\n", group(b.Unknown))
+		fmt.Fprintf(w, "  skipped %s about orders that the feed does not hold\n", plural(b.Unknown, "message"))
 	}
 	if b.Inconsistent > 0 {
-		fmt.Fprintf(w, "  %s messages contradicted those before them\n", group(b.Inconsistent))
+		fmt.Fprintf(w, "  %s contradicted those before\n", plural(b.Inconsistent, "message"))
 	}
 	fmt.Fprintf(w, "Orders: %s accepted, %s refused%s\n", group(o.Accepted), group(o.Total()), reasons(o.Refused))
-	fmt.Fprintf(w, "  %s got something, %s nothing, %s were rejected by the exchange; %s shares\n",
-		group(s.Filled), group(s.Orders-s.Filled-s.Rejected), group(s.Rejected), group(s.Shares))
+	fmt.Fprintf(w, "  %s got something, %s nothing, %s were rejected by the exchange; %s\n",
+		group(s.Filled), group(s.Orders-s.Filled-s.Rejected), group(s.Rejected), plural(s.Shares, "share"))
 	fmt.Fprintf(w, "Profit: %s (", Dollars(s.Total()))
 	for i, p := range s.Profit {
 		fmt.Fprintf(w, "%saccount %d %s", strings.Repeat(", ", min(i, 1)), i, Dollars(p))
@@ -101,7 +101,7 @@ func (m *Measurement) write(w io.Writer) {
 
 	rate := "at the pace of the feed"
 	if m.Rate > 0 {
-		rate = fmt.Sprintf("at %s messages a second", group(int64(m.Rate)))
+		rate = fmt.Sprintf("at %s a second", plural(int64(m.Rate), "message"))
 	}
 	table(w, func(row func(cells ...string)) {
 		row("latency", "p50", "p99", "p99.9", "max", "count")
@@ -128,9 +128,9 @@ func (m *Measurement) write(w io.Writer) {
 		}
 	})
 	if o.Accepted == s.Orders && m.Failures == 0 {
-		fmt.Fprintf(w, "\nnothing lost: each of %s accepted orders has come to its end\n", group(o.Accepted))
+		fmt.Fprintf(w, "\nnothing lost: each of %s has come to its end\n", plural(o.Accepted, "accepted order"))
 	} else {
-		fmt.Fprintf(w, "\nSOMETHING IS LOST: %s orders accepted, %s ended, %s failures\n", group(o.Accepted), group(s.Orders), group(m.Failures))
+		fmt.Fprintf(w, "\nSOMETHING IS LOST: %s accepted, %s ended, %s\n", plural(o.Accepted, "order"), group(s.Orders), plural(m.Failures, "failure"))
 	}
 }
 

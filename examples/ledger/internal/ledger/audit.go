@@ -74,7 +74,7 @@ func (c Count) compare(book string, b Books) error {
 	}
 	switch {
 	case sum != 0:
-		return fmt.Errorf("ledger: the accounts of the book %q add up to %d cents: want 0", book, sum)
+		return fmt.Errorf("ledger: the accounts of the book %q add up to %s: want 0", book, plural(sum, "cent"))
 	case !maps.Equal(c.Cents, b.Cents):
 		return fmt.Errorf("ledger: the book %q has %v, the events say %v", book, b.Cents, c.Cents)
 	}

@@ -102,8 +102,11 @@ func command(ctx context.Context, args []string, stdout io.Writer) (code int, er
 
 func open(ctx context.Context, data, dsn string, stdout io.Writer) (db *Database, err error) {
 	if dsn != "" {
-		fmt.Fprintf(stdout, "The ledger is in PostgreSQL, in the schema %s.\n", schema)
-		return OpenPostgres(ctx, dsn)
+		db, err := OpenPostgres(ctx, dsn)
+		if err == nil {
+			fmt.Fprintf(stdout, "The ledger is in PostgreSQL, in the schema %s.\n", schema)
+		}
+		return db, err
 	}
 	if data == "" {
 		if data, err = os.MkdirTemp("", "ledger-"); err != nil {
@@ -121,7 +124,7 @@ func killer(n int64, stdout io.Writer) func(Request) {
 		if calls.Add(1) != n {
 			return
 		}
-		fmt.Fprintf(stdout, "Killed after %d answers: run it again without -kill.\n", n)
+		fmt.Fprintf(stdout, "Killed after %s: run it again without -kill.\n", plural(n, "answer"))
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
 			_ = self.Kill()
 		}
@@ -132,8 +135,8 @@ func killer(n int64, stdout io.Writer) func(Request) {
 // print writes what came of a run.
 func (s Summary) print(w io.Writer, took time.Duration) {
 	answered := s.Transferred + s.Refused
-	fmt.Fprintf(w, "%d requests answered, %d of them by earlier runs: %d transfers, %d refused, with %d letters.\n",
-		answered, s.Before, s.Transferred, s.Refused, s.Letters)
+	fmt.Fprintf(w, "%s answered, %d of them by earlier runs: %s, %d refused, with %s.\n",
+		plural(answered, "request"), s.Before, plural(s.Transferred, "transfer"), s.Refused, plural(s.Letters, "letter"))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "customer\tname\tchecking\tsavings\t")
 	for i := range names {
@@ -143,8 +146,16 @@ func (s Summary) print(w io.Writer, took time.Duration) {
 	}
 	fmt.Fprintf(table, "bank\t\t%s\t\t\n", euros(s.Books.Cents[bank]))
 	table.Flush()
-	fmt.Fprintf(w, "Everything adds up to zero; the books, rebuilt books and a count of all %d events agree.\n", s.Events)
-	fmt.Fprintf(w, "%d snapshots taken, %d events erased, %d ms.\n", s.Snapshots, s.Erased, took.Milliseconds())
+	fmt.Fprintf(w, "Everything adds up to zero; the books, rebuilt books and a count of all %s agree.\n", plural(s.Events, "event"))
+	fmt.Fprintf(w, "%s taken, %s erased, %d ms.\n", plural(s.Snapshots, "snapshot"), plural(s.Erased, "event"), took.Milliseconds())
+}
+
+// plural counts things: "1 letter", "2 letters".
+func plural[N ~int | ~int64 | ~uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func euros(cents int64) string {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -68,7 +69,7 @@ const schema = "ledger_example"
 func OpenPostgres(ctx context.Context, dsn string) (*Database, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ledger: -postgres wants a connection string, such as postgres://localhost/test: %w", err)
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = schema
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -78,7 +79,7 @@ func OpenPostgres(ctx context.Context, dsn string) (*Database, error) {
 	db, err := postgres.Open(ctx, pool, postgres.Schema(schema))
 	if err != nil {
 		pool.Close()
-		return nil, err
+		return nil, fmt.Errorf("ledger: -postgres: %w", err)
 	}
 	return &Database{
 		backend: db,

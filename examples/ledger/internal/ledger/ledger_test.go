@@ -205,7 +205,7 @@ func TestAnErasedNameIsNowhereInTheFiles(t *testing.T) {
 
 func TestARunFindsBooksThatAreWrong(t *testing.T) {
 	for change, want := range map[string]string{
-		"UPDATE ledger_balances SET cents = cents + 1 WHERE account = '1-checking'":                       "add up to 1 cents",
+		"UPDATE ledger_balances SET cents = cents + 1 WHERE account = '1-checking'":                       "add up to 1 cent:",
 		"UPDATE ledger_balances SET cents = -cents":                                                       "the events say",
 		"DELETE FROM ledger_letters WHERE request = (SELECT min(request) FROM ledger_letters)":            "refusals",
 		"INSERT INTO ledger_letters VALUES ('request-1-1000000', 'a letter about what nobody asked for')": "refusals",
@@ -240,7 +240,7 @@ func TestWrongInputIsOneLineAndOne(t *testing.T) {
 		{[]string{"-data", "x", "-postgres", "y"}, "give one of them"},
 		{[]string{"-data", file}, file},
 		{[]string{"-postgres", "host=/nowhere user=nobody"}, "/nowhere"},
-		{[]string{"-postgres", "postgres://a:secret@%zz"}, "parse"},
+		{[]string{"-postgres", "postgres://a:secret@%zz"}, "such as postgres://localhost/test: cannot parse"},
 		{[]string{"rest"}, `unexpected argument "rest"`},
 		{[]string{"-nonsense"}, "-nonsense"},
 	} {
@@ -263,7 +263,7 @@ func TestTheProgramPrintsWhatCameOfIt(t *testing.T) {
 	if code := Command(t.Context(), []string{"-data", dir, "-transfers", "80"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
 		t.Fatalf("%d %q", code, stderr.String())
 	}
-	for _, want := range []string{"80 requests answered, 0 of them by earlier runs", "(erased)", "adds up to zero", "1 events erased"} {
+	for _, want := range []string{"80 requests answered, 0 of them by earlier runs", "(erased)", "adds up to zero", "1 event erased"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in\n%s", want, stdout.String())
 		}

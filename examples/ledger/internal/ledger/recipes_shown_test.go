@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -100,10 +101,17 @@ func backUp(ctx context.Context, db *sqlite.DB, path string) (err error) {
 
 // region move
 
-// move takes a whole history over into an empty store, with positions and
-// identity, and lets the listeners with these keys go on where they were. Nobody
-// appends to the old store any more.
+// move takes a whole history over into an empty store, with positions, identity
+// and what encrypts, and lets the listeners with these keys go on where they
+// were. Nobody appends to the old store any more.
 func move(ctx context.Context, from, to *eventstore.Store, keys ...string) error {
+	var secret bytes.Buffer // of Encrypted: first, so that nobody reads as erased meanwhile
+	if _, err := from.ExportKeys(ctx, &secret); err != nil {
+		return err
+	}
+	if _, err := to.ImportKeys(ctx, &secret); err != nil {
+		return err
+	}
 	r, w := io.Pipe()
 	go func() {
 		_, err := from.Export(ctx, w, 0)

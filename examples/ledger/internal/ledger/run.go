@@ -179,7 +179,7 @@ func (s *Summary) check(ctx context.Context, db *Database, store *eventstore.Sto
 		return err
 	}
 	if s.Letters != s.Refused {
-		return fmt.Errorf("ledger: %d letters about %d refusals", s.Letters, s.Refused)
+		return fmt.Errorf("ledger: %s about %s", plural(s.Letters, "letter"), plural(s.Refused, "refusal"))
 	}
 	return errors.Join(s.compare(current, s.Books), s.compare(rebuilt, again))
 }

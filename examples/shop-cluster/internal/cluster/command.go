@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"example.com/signals/examples/internal/shop"
 )
 
 const usage = `usage: shop-cluster [-chaos] [-replay FILE | -orders N] [-data DIR] [-nats URL]
@@ -78,7 +80,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, width
 	}
 	s.print(screen)
 	if s.Interrupted {
-		screen.Printf("Interrupted after %s of %s orders. What is there is right to the last piece and penny.", group(int64(s.Orders.Orders)), group(int64(s.Want.Orders)))
+		screen.Printf("Interrupted after %s of %s. What is there is right to the last piece and penny.", group(int64(s.Orders.Orders)), shop.Plural(s.Want.Orders, "order"))
 		if config.Data != "" {
 			screen.Printf("Go on with the rest: the same command again.")
 		}

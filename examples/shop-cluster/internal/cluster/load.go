@@ -21,7 +21,7 @@ func (l Load) String() string {
 	if l.File != "" {
 		return l.File
 	}
-	return fmt.Sprintf("%d invented orders", l.Orders)
+	return shop.Plural(l.Orders, "invented order")
 }
 
 // All gives the orders; an error is the last that comes.

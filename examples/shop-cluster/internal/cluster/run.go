@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"example.com/signals/examples/internal/shop"
 )
 
 // Config is what Run is to do.
@@ -119,7 +121,7 @@ func (c *cluster) settle(ctx context.Context) error {
 	case c.want.Orders == 0:
 		return fmt.Errorf("there are no orders in %s", s.Load)
 	case known && s.Orders != c.want.Orders:
-		return fmt.Errorf("%s has %d orders, and had %d when the shop in %s was begun: give another -data", s.Load, c.want.Orders, s.Orders, c.home.dir)
+		return fmt.Errorf("%s has %s, and had %d when the shop in %s was begun: give another -data", s.Load, shop.Plural(c.want.Orders, "order"), s.Orders, c.home.dir)
 	}
 	s.Orders = c.want.Orders
 	return nil
@@ -132,9 +134,9 @@ func (c *cluster) greeting() string {
 	}
 	server := "the embedded server"
 	if c.NATS != "" {
-		server = fmt.Sprintf("%s, %d replicas", c.broker.nc.ConnectedUrlRedacted(), c.home.settings.Replicas)
+		server = fmt.Sprintf("%s, %s", c.broker.nc.ConnectedUrlRedacted(), shop.Plural(c.home.settings.Replicas, "replica"))
 	}
-	return fmt.Sprintf("Replaying %s: %s orders, over %s; the data is %s.", c.home.settings.Load, group(int64(c.want.Orders)), server, where)
+	return fmt.Sprintf("Replaying %s: %s, over %s; the data is %s.", c.home.settings.Load, shop.Plural(c.want.Orders, "order"), server, where)
 }
 
 // loop runs until all is done, or has been stopped.
@@ -227,8 +229,8 @@ func (c *cluster) hear(m message) error {
 			how = "killed"
 			w.kills++
 		}
-		c.Screen.Printf("%s  %s (pid %d) was %s at %s orders, and is started again",
-			clock(time.Since(c.began)), w.job.Role, pid, how, group(int64(w.last.Orders)))
+		c.Screen.Printf("%s  %s (pid %d) was %s at %s, and is started again",
+			clock(time.Since(c.began)), w.job.Role, pid, how, shop.Plural(w.last.Orders, "order"))
 		return c.start(w)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"example.com/signals/eventstore/sqlite"
+
+	"example.com/signals/examples/internal/shop"
 )
 
 // shipping sends parcels and takes goods back.
@@ -36,7 +38,7 @@ var shipping = desk{
 			SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(returned), 0), (SELECT -pieces FROM shelf) FROM parcels`).
 			Scan(&got.Orders, &got.Sent, &got.Returned, &pieces)
 		if err == nil && pieces != got.Sent-got.Returned {
-			err = fmt.Errorf("%d pieces have left the shelf, and the parcels have %d", pieces, got.Sent-got.Returned)
+			err = fmt.Errorf("%s left the shelf, and the parcels have %d", shop.Plural(pieces, "piece"), got.Sent-got.Returned)
 		}
 		return got, err
 	},

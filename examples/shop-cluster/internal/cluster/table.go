@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"example.com/signals/examples/internal/shop"
 )
 
 // draw shows how the three stand.
@@ -55,8 +57,8 @@ func (c *cluster) progress() string {
 	}
 	part := float64(slowest) / float64(c.want.Orders)
 	full := int(part * cells)
-	return fmt.Sprintf("[%s%s] %3.0f%%  %s  of %s orders handled by all", strings.Repeat("#", full), strings.Repeat(".", cells-full),
-		part*100, clock(time.Since(c.began)), group(int64(c.want.Orders)))
+	return fmt.Sprintf("[%s%s] %3.0f%%  %s  of %s handled by all", strings.Repeat("#", full), strings.Repeat(".", cells-full),
+		part*100, clock(time.Since(c.began)), shop.Plural(c.want.Orders, "order"))
 }
 
 // line is the table in a line.

@@ -97,7 +97,10 @@ func TestWrongInputIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"store of a longer file":  {[]string{"-data", full, "-replay", shorter}, shop.ExitFailed, "filled from another file"},
 		"missing file":            {[]string{"-data", t.TempDir(), "-replay", "/nowhere/a.csv"}, shop.ExitFailed, "no such file"},
 		"empty file":              {[]string{"-data", t.TempDir(), "-replay", file(t, "a.csv", "")}, shop.ExitFailed, "empty"},
-		"other columns":           {[]string{"-data", t.TempDir(), "-replay", file(t, "a.csv", "a,b\n1,2\n")}, shop.ExitFailed, "2 columns"},
+		"other columns":           {[]string{"-data", t.TempDir(), "-replay", file(t, "a.csv", "a,b\n1,2\n")}, shop.ExitFailed, `begins with "a,b" (2 columns); want CSV, plain or gzip, whose first line is InvoiceNo,`},
+		"a quote":                 {[]string{"-data", t.TempDir(), "-replay", file(t, "a.json", `{"a":1}`)}, shop.ExitFailed, `begins with "{\"a\":1}" (`},
+		"no text":                 {[]string{"-data", t.TempDir(), "-replay", file(t, "a.csv", "\x7fELF\x00\"\n")}, shop.ExitFailed, "it is no text"},
+		"a spreadsheet":           {[]string{"-data", t.TempDir(), "-replay", file(t, "a.xlsx", "PK\x03\x04 and so on")}, shop.ExitFailed, "save the sheet as CSV"},
 		"cut off":                 {[]string{"-data", t.TempDir(), "-replay", file(t, "a.csv.gz", z[:len(z)-100])}, shop.ExitFailed, "cut off"},
 		"damaged":                 {[]string{"-data", t.TempDir(), "-replay", file(t, "a.csv.gz", z[:len(z)-6]+"\x00\x00"+z[len(z)-4:])}, shop.ExitFailed, "damaged"},
 	} {

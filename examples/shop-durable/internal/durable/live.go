@@ -8,6 +8,7 @@ import (
 
 	"example.com/signals/eventstore"
 	"example.com/signals/examples/internal/shop"
+	"example.com/signals/inspector"
 )
 
 // live opens the shop to the world.
@@ -22,6 +23,7 @@ func (o *options) live(ctx context.Context, screen *shop.Screen, stderr io.Write
 				s = opened
 				return k.opening(ctx, s, screen)
 			},
+			Inspected: func() []inspector.Option { return []inspector.Option{inspector.Stores(k.store)} },
 		}
 		code, err := b.Run(ctx, screen, stderr)
 		if err != nil {
@@ -57,7 +59,7 @@ func (k *keeper) opening(ctx context.Context, s *shop.Shop, screen *shop.Screen)
 		}
 	}
 	if len(h.Cut) > 0 {
-		screen.Printf("%s cancellations were cut short; whoever asked for them can ask again.", number(len(h.Cut)))
+		screen.Printf("%s cut short by the end of an earlier run; who asked for that can ask again.", shop.Plural(len(h.Cut), "cancellation"))
 	}
 	event, err := k.store.Types().Encode(ctx, eventstore.Draft{Stream: "shop", Value: Opened{}})
 	if err != nil {

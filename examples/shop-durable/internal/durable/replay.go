@@ -61,7 +61,7 @@ func (o *options) replayInto(ctx context.Context, k *keeper, in *shop.Input, scr
 		}
 	}
 	if done.Malformed > 0 {
-		fmt.Fprintf(stderr, "shop-durable: %d malformed rows were skipped\n", done.Malformed)
+		fmt.Fprintf(stderr, "shop-durable: skipped %s\n", shop.Plural(done.Malformed, "malformed row"))
 	}
 	switch {
 	case done.Interrupted:
@@ -111,12 +111,14 @@ func (r reading) print(screen *shop.Screen) {
 		screen.Printf("\ndurability: nothing was appended")
 		return
 	}
-	screen.Printf("\ndurability: %s events appended in %.1f s, %s a second, in %s commits",
-		number(r.Events), r.Busy.Seconds(), number(int(float64(r.Events)/r.Busy.Seconds())), number(r.Commits))
-	screen.Printf("  an append took %s at p50, %s at p99, %s at most; %.1f of them shared a commit",
-		short(r.P50), short(r.P99), short(r.Max), float64(r.Events)/float64(max(r.Commits, 1)))
-	screen.Printf("  time in appends: %.1f s with at least one under way, of %.1f s; %.1f s added up",
-		r.Busy.Seconds(), r.Last.Sub(r.First).Seconds(), r.Waited.Seconds())
+	screen.Printf("\ndurability: %s appended in %.1f s, %s a second",
+		shop.Plural(r.Events, "event"), r.Busy.Seconds(), number(int(float64(r.Events)/r.Busy.Seconds())))
+	screen.Printf("  %s to the disk, of %.1f events each on average: events that are appended at the same time go there together",
+		shop.Plural(max(r.Commits, 1), "commit"), float64(r.Events)/float64(max(r.Commits, 1)))
+	screen.Printf("  an append took %s at p50, %s at p99, %s at most, with its wait for the disk",
+		short(r.P50), short(r.P99), short(r.Max))
+	screen.Printf("  of %.1f s, %.1f s had an append under way; several at once, which add up to %.1f s",
+		r.Last.Sub(r.First).Seconds(), r.Busy.Seconds(), r.Waited.Seconds())
 }
 
 // short rounds a duration to three digits.

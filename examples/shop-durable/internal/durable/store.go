@@ -62,8 +62,8 @@ func (k *keeper) attach(ctx context.Context, s *shop.Shop, screen *shop.Screen) 
 		return h, err
 	}
 	if h.Head > 0 {
-		screen.Printf("%s has %s orders and cancellations with %s lines, of earlier runs: taken in within %.1f s.",
-			k.dir, number(h.Orders), number(h.Lines), time.Since(began).Seconds())
+		screen.Printf("%s has %s with %s, of earlier runs: taken in within %.1f s.",
+			k.dir, shop.Plural(h.Orders, "invoice"), shop.Plural(h.Lines, "line"), time.Since(began).Seconds())
 	}
 	_, err = project(k.store)
 	return h, err
@@ -93,8 +93,8 @@ func (k *keeper) agree(ctx context.Context, s *shop.Shop, screen *shop.Screen) (
 		screen.Printf("\nTHE STORE DOES NOT AGREE\n  %s", strings.Join(diff, "\n  "))
 		return false, nil
 	}
-	screen.Printf("\non disk: %s lines of %s invoices in %s; the shop, the read model and a count of all %s events agree",
-		number(read.Lines), number(read.Invoices), filepath.Join(k.dir, "shop.db"), number(int(head)))
+	screen.Printf("\non disk: %s of %s in %s; the shop, the read model and a count of all %s agree",
+		shop.Plural(read.Lines, "line"), shop.Plural(read.Invoices, "invoice"), filepath.Join(k.dir, "shop.db"), shop.Plural(int(head), "event"))
 	return true, nil
 }
 
