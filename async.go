@@ -22,7 +22,7 @@ func New[T any](opts ...Option) *AsyncSignal[T] { return new(AsyncSignal[T]).Ini
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *AsyncSignal[T]) Init(opts ...Option) *AsyncSignal[T] {
-	s.first.Store(s.b.openAsync(KindAsync, (*engine.Typed[T])(nil), opts, 1, unsafe.Pointer(s))[0])
+	s.b.openAsync(KindAsync, (*engine.Typed[T])(nil), opts, 1, unsafe.Pointer(s), &s.first)
 	return s
 }
 
@@ -137,6 +137,8 @@ func (s *AsyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
 
 // one returns the engine of a signal that has one, and notes it in first; it
 // makes that of a zero signal.
+//
+//go:noinline
 func (b *base) one(ops engine.Payload, first *atomic.Pointer[engine.Engine]) *engine.Engine {
 	g := b.engines(ops)[0]
 	first.Store(g)
@@ -147,13 +149,17 @@ func (b *base) one(ops engine.Payload, first *atomic.Pointer[engine.Engine]) *en
 func (b *base) all() []*engine.Engine { return *b.conf.Load().engines.Load() }
 
 // ready returns the settings of an async signal, which has engines then.
+//
+//go:noinline
 func (b *base) ready(ops engine.Payload) *settings {
 	b.engines(ops)
 	return b.conf.Load()
 }
 
+//go:noinline
 func (b *base) pending(ops engine.Payload) int { return engine.Pending(b.engines(ops)) }
 
+//go:noinline
 func (b *base) drain(ops engine.Payload, ctx context.Context) error { //nolint:revive // the payload type is the receiver's part
 	return drain(b.engines(ops), ctx)
 }
@@ -165,6 +171,7 @@ func drain(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // 
 	return engine.Drain(orBackground(ctx), gs, "drain of")
 }
 
+//go:noinline
 func (b *base) close(ops engine.Payload, ctx context.Context) error { //nolint:revive // as drain
 	return b.closeAll(b.engines(ops), ctx)
 }

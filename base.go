@@ -13,7 +13,10 @@ import (
 )
 
 // base is what all signals share: the list of listeners, which every emission
-// reads with one atomic load, and its only writer. It knows no payload type.
+// reads with one atomic load, and its only writer. It knows no payload type. What
+// the façade calls off the hot paths is not inlined: it would be compiled again for
+// each payload type.
+//
 // The fields fill one 64-byte cache line, the hot one first; a test holds them
 // there.
 type base struct {
@@ -87,6 +90,8 @@ func (b *base) spend(e *entry) bool {
 }
 
 // settle makes the settings of a signal if it has none yet, and returns them.
+//
+//go:noinline
 func (b *base) settle(kind Kind, ops any) *settings {
 	if st := b.conf.Load(); st != nil {
 		return st
@@ -126,14 +131,19 @@ func (b *base) open(ops any, opts []Option, self unsafe.Pointer) {
 	}
 }
 
-// openAsync is open for an async signal, which gets its engines as well.
-func (b *base) openAsync(kind Kind, ops engine.Payload, opts []Option, shards int, self unsafe.Pointer) []*engine.Engine {
+// openAsync is open for an async signal, which gets its engines as well. If there
+// is to be one, first, which is not nil then, gets it.
+//
+//go:noinline
+func (b *base) openAsync(kind Kind, ops engine.Payload, opts []Option, shards int, self unsafe.Pointer, first *atomic.Pointer[engine.Engine]) {
 	st := newSettings(kind, ops, opts).made()
 	gs := b.equip(st, ops, shards)
+	if first != nil {
+		first.Store(gs[0])
+	}
 	if st.bus != nil {
 		st.bus.join(member{st, b, self})
 	}
-	return gs
 }
 
 // equip is openAsync for a signal that does not join its bus yet.
@@ -143,6 +153,8 @@ func (b *base) equip(st *settings, ops engine.Payload, shards int) []*engine.Eng
 }
 
 // engines returns the engines of an async signal; it makes those of a zero one.
+//
+//go:noinline
 func (b *base) engines(ops engine.Payload) []*engine.Engine {
 	st := b.conf.Load()
 	if st == nil {
@@ -298,9 +310,13 @@ func (s *signal) Reset() {
 }
 
 // Len returns the number of listeners.
+//
+//go:noinline
 func (s *signal) Len() int { return s.b.current().Len() }
 
 // IsEmpty reports whether there are no listeners.
+//
+//go:noinline
 func (s *signal) IsEmpty() bool { return s.Len() == 0 }
 
 // Keys returns the keys of the listeners that have one, in calling order.

@@ -19,6 +19,8 @@ func MaxBatch(n int) ListenerOption {
 
 // enrollBatch begins the registration of a listener of batches; fn is the address
 // of the function.
+//
+//go:noinline
 func (b *base) enrollBatch(ops engine.Payload, fn unsafe.Pointer) *registration {
 	r := b.enrollAsync(ops, "SubscribeBatch", nil, nil)
 	r.h.Batch = *(*unsafe.Pointer)(fn)

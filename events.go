@@ -29,6 +29,8 @@ func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) ite
 
 // events returns an iter.Seq of the payload type: its argument, a function, is the
 // one word that a pointer is, and is passed in the same way.
+//
+//go:noinline
 func (b *base) events(ops engine.Payload, ctx context.Context, opts []ListenerOption) func(yield unsafe.Pointer) { //nolint:revive // the payload type is the receiver's part
 	r := &ranged{b, ops, ctx, opts}
 	return func(yield unsafe.Pointer) { r.loop(&yield) }

@@ -58,6 +58,8 @@ type registration struct {
 }
 
 // enroll begins a registration. plain or fails is the address of the function.
+//
+//go:noinline
 func (b *base) enroll(st *settings, call string, plain, fails unsafe.Pointer, bare func(*listen.Handler) (unsafe.Pointer, unsafe.Pointer)) *registration {
 	r := &registration{b: b, st: st, call: call, h: new(listen.Handler), bare: bare}
 	if plain != nil {
@@ -70,6 +72,8 @@ func (b *base) enroll(st *settings, call string, plain, fails unsafe.Pointer, ba
 }
 
 // enrollAsync is enroll on an async signal.
+//
+//go:noinline
 func (b *base) enrollAsync(ops engine.Payload, call string, plain, fails unsafe.Pointer) *registration {
 	gs := b.engines(ops)
 	r := b.enroll(b.conf.Load(), call, plain, fails, nil)

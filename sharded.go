@@ -30,7 +30,7 @@ func NewSharded[T any](shards int, key func(T) uint64, opts ...Option) *ShardedS
 		panic(fmt.Sprintf("signals: NewSharded(%d): want 1 shard or more", shards))
 	}
 	s := &ShardedSignal[T]{key: key}
-	s.b.openAsync(KindSharded, (*engine.Typed[T])(nil), opts, shards, unsafe.Pointer(s))
+	s.b.openAsync(KindSharded, (*engine.Typed[T])(nil), opts, shards, unsafe.Pointer(s), nil)
 	return s
 }
 
