@@ -22,7 +22,7 @@ func New[T any](opts ...Option) *AsyncSignal[T] { return new(AsyncSignal[T]).Ini
 // Init gives options to a signal that is held by value, and returns it. It
 // panics after the signal's first use.
 func (s *AsyncSignal[T]) Init(opts ...Option) *AsyncSignal[T] {
-	s.b.openAsync(KindAsync, (*engine.Typed[T])(nil), opts, 1, unsafe.Pointer(s), &s.first)
+	s.b.openAsync(KindAsync, (*engine.Slot[T])(nil), opts, 1, unsafe.Pointer(s), &s.first)
 	return s
 }
 
@@ -37,7 +37,7 @@ func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) {
 		return
 	}
 	if err := s.Offer(ctx, payload); err != nil {
-		s.b.conf.Load().rejected(orBackground(ctx), payload, err)
+		s.b.conf.Load().rejected(ctx, payload, err)
 	}
 }
 
@@ -45,7 +45,7 @@ func (s *AsyncSignal[T]) Emit(ctx context.Context, payload T) {
 // that is ErrOverflow, ErrClosed, or what ctx.Err returned when it ended while
 // waiting for room.
 func (s *AsyncSignal[T]) Offer(ctx context.Context, payload T) error {
-	return engine.Offer(s.b.one((*engine.Typed[T])(nil), &s.first), orBackground(ctx), payload, nil)
+	return engine.Offer(s.b.one((*engine.Slot[T])(nil), &s.first), ctx, payload, nil)
 }
 
 // EmitWait emits, waits until every listener has run, and joins their
@@ -55,7 +55,7 @@ func (s *AsyncSignal[T]) Offer(ctx context.Context, payload T) error {
 // delivery goes on. Inside a listener of the same signal it returns
 // ErrWouldDeadlock and nothing is emitted.
 func (s *AsyncSignal[T]) EmitWait(ctx context.Context, payload T) error {
-	g := s.b.one((*engine.Typed[T])(nil), &s.first)
+	g := s.b.one((*engine.Slot[T])(nil), &s.first)
 	w, err := engine.NewWaiter(s.b.all(), ctx)
 	if err == nil {
 		err = engine.Offer(g, w.Context(), payload, w)
@@ -68,7 +68,7 @@ func (s *AsyncSignal[T]) EmitWait(ctx context.Context, payload T) error {
 // listeners emit meanwhile is not waited for: for that there are Close and
 // Bus.Drain. Inside a listener of the same signal it returns ErrWouldDeadlock.
 func (s *AsyncSignal[T]) Drain(ctx context.Context) error {
-	return s.b.drain((*engine.Typed[T])(nil), ctx)
+	return s.b.drain((*engine.Slot[T])(nil), ctx)
 }
 
 // Close refuses emissions from now on, those that wait for room too, and
@@ -78,36 +78,36 @@ func (s *AsyncSignal[T]) Drain(ctx context.Context) error {
 // bus. Inside a listener of the same signal it returns ErrWouldDeadlock and
 // closes nothing.
 func (s *AsyncSignal[T]) Close(ctx context.Context) error {
-	return s.b.close((*engine.Typed[T])(nil), ctx)
+	return s.b.close((*engine.Slot[T])(nil), ctx)
 }
 
 // Pending returns the number of emissions that were accepted and are not yet
 // finished by every listener that should get them.
-func (s *AsyncSignal[T]) Pending() int { return s.b.pending((*engine.Typed[T])(nil)) }
+func (s *AsyncSignal[T]) Pending() int { return s.b.pending((*engine.Slot[T])(nil)) }
 
 // AddListener registers fn, under a key if one is given. It returns the number
 // of listeners, or -1 if the key is taken. A nil fn, or a second key, panics.
 // On a closed signal it succeeds, and fn is never called.
 func (s *AsyncSignal[T]) AddListener(fn func(context.Context, T), key ...string) int {
-	return s.b.enrollAsync((*engine.Typed[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
+	return s.b.enrollAsync((*engine.Slot[T])(nil), "AddListener", unsafe.Pointer(&fn), nil).keyed(key)
 }
 
 // AddListenerWithErr is AddListener for a listener that can fail.
 func (s *AsyncSignal[T]) AddListenerWithErr(fn func(context.Context, T) error, key ...string) int {
-	return s.b.enrollAsync((*engine.Typed[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
+	return s.b.enrollAsync((*engine.Slot[T])(nil), "AddListenerWithErr", nil, unsafe.Pointer(&fn)).keyed(key)
 }
 
 // Subscribe registers fn and returns the handle of this registration. It
 // panics on a nil fn, a taken key, and options that make no sense. On a closed
 // signal it succeeds, and fn is never called.
 func (s *AsyncSignal[T]) Subscribe(fn func(context.Context, T) error, opts ...ListenerOption) *Subscription {
-	return s.b.enrollAsync((*engine.Typed[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
+	return s.b.enrollAsync((*engine.Slot[T])(nil), "Subscribe", nil, unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // TrySubscribe is Subscribe, but returns ErrKeyTaken for a taken key and
 // ErrClosed for a closed signal or scope.
 func (s *AsyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...ListenerOption) (*Subscription, error) {
-	return s.b.enrollAsync((*engine.Typed[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
+	return s.b.enrollAsync((*engine.Slot[T])(nil), "TrySubscribe", nil, unsafe.Pointer(&fn)).orError(opts)
 }
 
 // SubscribeBatch is Subscribe for a listener of batches, such as a bulk insert:
@@ -118,12 +118,12 @@ func (s *AsyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ..
 // its own, and EmitWait of each emission in the batch returns it. Once and
 // Concurrency panic.
 func (s *AsyncSignal[T]) SubscribeBatch(fn func(context.Context, []T) error, opts ...ListenerOption) *Subscription {
-	return s.b.enrollBatch((*engine.Typed[T])(nil), unsafe.Pointer(&fn)).orPanic(opts)
+	return s.b.enrollBatch((*engine.Slot[T])(nil), unsafe.Pointer(&fn)).orPanic(opts)
 }
 
 // Stats returns what the signal has counted.
 func (s *AsyncSignal[T]) Stats() (stats SignalStats) {
-	s.b.stats(s.b.ready((*engine.Typed[T])(nil)), &stats)
+	s.b.stats(s.b.ready((*engine.Slot[T])(nil)), &stats)
 	return stats
 }
 
@@ -132,14 +132,14 @@ func (s *AsyncSignal[T]) Stats() (stats SignalStats) {
 // Emit happens to it. It is counted, and a Failure without a listener goes to the
 // failure handler with err as its reason. It is for wrappers; it emits nothing.
 func (s *AsyncSignal[T]) Refuse(ctx context.Context, payload T, err error) {
-	s.b.ready((*engine.Typed[T])(nil)).turnedAway(ctx, payload, err)
+	s.b.ready((*engine.Slot[T])(nil)).turnedAway(ctx, payload, err)
 }
 
 // one returns the engine of a signal that has one, and notes it in first; it
 // makes that of a zero signal.
 //
 //go:noinline
-func (b *base) one(ops engine.Payload, first *atomic.Pointer[engine.Engine]) *engine.Engine {
+func (b *base) one(ops any, first *atomic.Pointer[engine.Engine]) *engine.Engine {
 	g := b.engines(ops)[0]
 	first.Store(g)
 	return g
@@ -151,16 +151,16 @@ func (b *base) all() []*engine.Engine { return *b.conf.Load().engines.Load() }
 // ready returns the settings of an async signal, which has engines then.
 //
 //go:noinline
-func (b *base) ready(ops engine.Payload) *settings {
+func (b *base) ready(ops any) *settings {
 	b.engines(ops)
 	return b.conf.Load()
 }
 
 //go:noinline
-func (b *base) pending(ops engine.Payload) int { return engine.Pending(b.engines(ops)) }
+func (b *base) pending(ops any) int { return engine.Pending(b.engines(ops)) }
 
 //go:noinline
-func (b *base) drain(ops engine.Payload, ctx context.Context) error { //nolint:revive // the payload type is the receiver's part
+func (b *base) drain(ops any, ctx context.Context) error { //nolint:revive // the payload type is the receiver's part
 	return drain(b.engines(ops), ctx)
 }
 
@@ -172,7 +172,7 @@ func drain(gs []*engine.Engine, ctx context.Context) error { //nolint:revive // 
 }
 
 //go:noinline
-func (b *base) close(ops engine.Payload, ctx context.Context) error { //nolint:revive // as drain
+func (b *base) close(ops any, ctx context.Context) error { //nolint:revive // as drain
 	return b.closeAll(b.engines(ops), ctx)
 }
 

@@ -135,7 +135,7 @@ func (b *base) open(ops any, opts []Option, self unsafe.Pointer) {
 // is to be one, first, which is not nil then, gets it.
 //
 //go:noinline
-func (b *base) openAsync(kind Kind, ops engine.Payload, opts []Option, shards int, self unsafe.Pointer, first *atomic.Pointer[engine.Engine]) {
+func (b *base) openAsync(kind Kind, ops any, opts []Option, shards int, self unsafe.Pointer, first *atomic.Pointer[engine.Engine]) {
 	st := newSettings(kind, ops, opts).made()
 	gs := b.equip(st, ops, shards)
 	if first != nil {
@@ -147,7 +147,7 @@ func (b *base) openAsync(kind Kind, ops engine.Payload, opts []Option, shards in
 }
 
 // equip is openAsync for a signal that does not join its bus yet.
-func (b *base) equip(st *settings, ops engine.Payload, shards int) []*engine.Engine {
+func (b *base) equip(st *settings, ops any, shards int) []*engine.Engine {
 	b.init(st)
 	return st.equip(ops, shards)
 }
@@ -155,7 +155,7 @@ func (b *base) equip(st *settings, ops engine.Payload, shards int) []*engine.Eng
 // engines returns the engines of an async signal; it makes those of a zero one.
 //
 //go:noinline
-func (b *base) engines(ops engine.Payload) []*engine.Engine {
+func (b *base) engines(ops any) []*engine.Engine {
 	st := b.conf.Load()
 	if st == nil {
 		b.touch()

@@ -3,7 +3,6 @@ package signals
 import (
 	"unsafe"
 
-	"example.com/signals/internal/engine"
 	"example.com/signals/internal/listen"
 )
 
@@ -21,7 +20,7 @@ func MaxBatch(n int) ListenerOption {
 // of the function.
 //
 //go:noinline
-func (b *base) enrollBatch(ops engine.Payload, fn unsafe.Pointer) *registration {
+func (b *base) enrollBatch(ops any, fn unsafe.Pointer) *registration {
 	r := b.enrollAsync(ops, "SubscribeBatch", nil, nil)
 	r.h.Batch = *(*unsafe.Pointer)(fn)
 	return r

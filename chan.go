@@ -46,12 +46,12 @@ func (s *AsyncSignal[T]) Chan(ctx context.Context, opts ...ListenerOption) <-cha
 		}
 		return false
 	}
-	s.b.channel((*engine.Typed[T])(nil), ctx, engine.NewPump(unsafe.Pointer(&send), quit), unsafe.Pointer(&send), func() { close(ch) }, opts)
+	s.b.channel((*engine.Slot[T])(nil), ctx, engine.NewPump(unsafe.Pointer(&send), quit), unsafe.Pointer(&send), func() { close(ch) }, opts)
 	return ch
 }
 
 // channel is Chan. send and end belong to the channel.
-func (b *base) channel(ops engine.Payload, ctx context.Context, p *engine.Pump, send unsafe.Pointer, end func(), opts []ListenerOption) { //nolint:revive // as drain
+func (b *base) channel(ops any, ctx context.Context, p *engine.Pump, send unsafe.Pointer, end func(), opts []ListenerOption) { //nolint:revive // as drain
 	r := b.enrollAsync(ops, "Chan", nil, send)
 	r.pull = p
 	e, c := r.entry(opts)

@@ -23,7 +23,7 @@ import (
 // without bound unless MaxLag is given. A taken key, or Concurrency, panics
 // when the range starts. With Once the loop runs once.
 func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) iter.Seq[T] {
-	seq := s.b.events((*engine.Typed[T])(nil), ctx, opts)
+	seq := s.b.events((*engine.Slot[T])(nil), ctx, opts)
 	return *(*iter.Seq[T])(unsafe.Pointer(&seq))
 }
 
@@ -31,7 +31,7 @@ func (s *AsyncSignal[T]) Events(ctx context.Context, opts ...ListenerOption) ite
 // one word that a pointer is, and is passed in the same way.
 //
 //go:noinline
-func (b *base) events(ops engine.Payload, ctx context.Context, opts []ListenerOption) func(yield unsafe.Pointer) { //nolint:revive // the payload type is the receiver's part
+func (b *base) events(ops any, ctx context.Context, opts []ListenerOption) func(yield unsafe.Pointer) { //nolint:revive // the payload type is the receiver's part
 	r := &ranged{b, ops, ctx, opts}
 	return func(yield unsafe.Pointer) { r.loop(&yield) }
 }
@@ -39,7 +39,7 @@ func (b *base) events(ops engine.Payload, ctx context.Context, opts []ListenerOp
 // ranged is what ranges over one call of Events have in common.
 type ranged struct {
 	b    *base
-	ops  engine.Payload
+	ops  any
 	ctx  context.Context
 	opts []ListenerOption
 }

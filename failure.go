@@ -156,11 +156,11 @@ func (st *settings) logRefusals() {
 
 // rejected reports an Emit that was not accepted.
 func (st *settings) rejected(ctx context.Context, payload any, err error) {
-	st.hand(ctx, Failure{Signal: st.Name(), Payload: payload, Err: err})
+	st.hand(orBackground(ctx), Failure{Signal: st.Name(), Payload: payload, Err: err})
 }
 
 // turnedAway reports what a wrapper has not let through.
 func (st *settings) turnedAway(ctx context.Context, payload any, err error) {
 	st.refused.Add(1)
-	st.rejected(orBackground(ctx), payload, err)
+	st.rejected(ctx, payload, err)
 }

@@ -74,7 +74,7 @@ func (b *base) enroll(st *settings, call string, plain, fails unsafe.Pointer, ba
 // enrollAsync is enroll on an async signal.
 //
 //go:noinline
-func (b *base) enrollAsync(ops engine.Payload, call string, plain, fails unsafe.Pointer) *registration {
+func (b *base) enrollAsync(ops any, call string, plain, fails unsafe.Pointer) *registration {
 	gs := b.engines(ops)
 	r := b.enroll(b.conf.Load(), call, plain, fails, nil)
 	r.engines = gs

@@ -22,7 +22,7 @@ import (
 type settings struct {
 	config                         // read only
 	kind    Kind                   // read only
-	ops     any                    // engine.TypeOf knows its type; read only
+	ops     any                    // an engine.Payload or a *T: engine.TypeOf knows its type; read only
 	payload string                 // read only: the payload type's name
 	of      reflect.Type           // read only: the payload type
 	id      uint64                 // read only: marks the goroutines that run its listeners
@@ -72,10 +72,11 @@ func (st *settings) made() *settings {
 	return st
 }
 
-// equip makes the engines of an async signal, unless somebody has done so.
-func (st *settings) equip(ops engine.Payload, shards int) []*engine.Engine {
+// equip makes the engines of an async signal, unless somebody has done so. ops is an
+// engine.Payload; for a façade an any is quicker to make, and to compile.
+func (st *settings) equip(ops any, shards int) []*engine.Engine {
 	gs := engine.New(shards, st.maxWorkers, engine.Config{
-		Signal: st, Payload: ops, ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
+		Signal: st, Payload: ops.(engine.Payload), ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
 		Retain: st.retain, SlowAfter: st.slowAfter, Watched: &st.watched,
 	})
 	if st.engines.CompareAndSwap(nil, &gs) {

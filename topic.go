@@ -19,7 +19,7 @@ import (
 func Topic[T any](b *Bus, name string, opts ...Option) *AsyncSignal[T] {
 	return (*AsyncSignal[T])(b.topic(KindAsync, name, (*T)(nil), opts, func(st *settings) member {
 		s := new(AsyncSignal[T])
-		s.first.Store(s.b.equip(st, (*engine.Typed[T])(nil), 1)[0])
+		s.first.Store(s.b.equip(st, (*engine.Slot[T])(nil), 1)[0])
 		return member{st, &s.b, unsafe.Pointer(s)}
 	}))
 }

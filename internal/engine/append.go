@@ -24,6 +24,57 @@ type waiting struct {
 	outcome chan error // of capacity 1: nil once accepted, ErrClosed
 }
 
+// offer is one call of Offer: what is to be done, and what came of it.
+type offer struct {
+	emitter context.Context // never nil
+	ctx     context.Context // for the listeners
+	wait    *Waiter         // or nil
+
+	seen  context.Context // what the observers made of emitter
+	began any             // for them; nil without
+	queue unsafe.Pointer  // where it waits, if there is no room
+	err   error           // it has been refused
+}
+
+// offer returns where to put the emission, in the log or in front of it; nil if
+// nobody wants it, or it is refused. The caller does so, and calls offered.
+func (g *Engine) offer(o *offer, ctx context.Context) unsafe.Pointer { //nolint:revive // g is the receiver's part
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	o.emitter = ctx
+	o.seen, o.began = g.begin(ctx)
+	o.ctx = o.seen
+	if o.wait == nil {
+		o.ctx = detached(o.seen)
+	}
+	g.mu.Lock()
+	wait, err := g.enter(ctx)
+	switch {
+	case wait:
+		o.queue = g.ops.Make(1)
+		return o.queue
+	case err != nil:
+		o.err = err
+		return nil
+	}
+	return g.place()
+}
+
+// offered accepts the emission, or waits for room, and returns what came of it.
+func (g *Engine) offered(o *offer) error {
+	switch {
+	case o.queue != nil:
+		o.err = g.waitForRoom(o.emitter, o.queue, o.wait)
+	case o.err == nil:
+		g.placed(o.wait)
+	}
+	if o.began != nil {
+		g.sig.Ended(o.seen, o.began, o.err)
+	}
+	return o.err
+}
+
 // enter asks for one emission to be accepted. If it returns neither wait nor an
 // error it is, and g.mu is held: place and placed follow. If it must wait for
 // room g.mu is held as well, and waitForRoom follows. ctx is the emitter's.

@@ -53,7 +53,7 @@ func (asListener) Ended(context.Context, any, time.Duration, error) {}
 func newTold() *told { return new(told) }
 
 func newTest[T any](t *told, c Config) *Engine {
-	c.Signal, c.Payload, c.ID, c.Watched = asSignal{t}, (*Typed[T])(nil), 1<<33, new(atomic.Bool)
+	c.Signal, c.Payload, c.ID, c.Watched = asSignal{t}, (*Slot[T])(nil), 1<<33, new(atomic.Bool)
 	return New(1, 0, c)[0]
 }
 

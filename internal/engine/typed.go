@@ -10,50 +10,48 @@ import (
 // This file is compiled for each payload type.
 
 // Payload is what the engine must know of a payload type besides what
-// reflection tells: the functions of *Typed. It is a small interface on
-// purpose: each method costs every payload type some time to compile.
+// reflection tells: a nil *Slot. It is a small interface on purpose: each method
+// costs every payload type some time to compile.
+//
+// Several slots are a slice of nothing, which is read in place as the slice of
+// slots that it is: what makes it of a pointer and a length is not compiled for
+// each payload type then.
 type Payload interface {
-	// Slot returns a nil pointer to a slot.
-	Slot() any
-	// Clear empties n slots.
-	Clear(slots unsafe.Pointer, n int)
-	// Run runs the worker's claim over n slots, from its position on, as long as
+	// Clear empties slots.
+	Clear(slots []struct{})
+	// Run runs the worker's claim over slots, from its position on, as long as
 	// the listener needs no more than a bare call.
-	Run(w *Worker, slots unsafe.Pointer, n int)
+	Run(w *Worker, slots []struct{})
 	// Yield calls a func(T) bool with the payload in a slot.
 	Yield(yield *unsafe.Pointer, slot unsafe.Pointer) bool
 	// Call is a listen.Runner for the payload in a slot.
 	Call(ctx context.Context, h *listen.Handler, filter bool, slot unsafe.Pointer) (listen.Undo, bool, error)
 }
 
-// Typed is the Payload of type T; a nil pointer will do.
-type Typed[T any] struct{}
-
-// slot is one emission in the log: written under Engine.mu before the end
-// passes it, then read by workers with a claim on it.
-type slot[T any] struct {
+// Slot is one emission in the log: written under Engine.mu before the end
+// passes it, then read by workers with a claim on it. A nil pointer to it is the
+// Payload of type T.
+type Slot[T any] struct {
 	_       [0]func()       // not comparable: the compiler makes no function for that; at the end it would take room
 	ctx     context.Context // at the beginning, where contextOf finds it
 	payload T               // the last field, as fields knows
 }
 
-// Slot is of Payload.
-func (*Typed[T]) Slot() any { return (*slot[T])(nil) }
-
 // Clear is of Payload.
-func (*Typed[T]) Clear(slots unsafe.Pointer, n int) { clear(unsafe.Slice((*slot[T])(slots), n)) }
+func (*Slot[T]) Clear(slots []struct{}) { clear(*(*[]Slot[T])(unsafe.Pointer(&slots))) }
 
 // Call is of Payload.
-func (*Typed[T]) Call(ctx context.Context, h *listen.Handler, filter bool, p unsafe.Pointer) (listen.Undo, bool, error) {
-	return listen.Run(ctx, h, filter, (*slot[T])(p).payload)
+func (*Slot[T]) Call(ctx context.Context, h *listen.Handler, filter bool, p unsafe.Pointer) (listen.Undo, bool, error) {
+	return listen.Run(ctx, h, filter, (*Slot[T])(p).payload)
 }
 
 // Run is of Payload. This is the hot loop.
-func (*Typed[T]) Run(w *Worker, slots unsafe.Pointer, n int) {
+func (*Slot[T]) Run(w *Worker, slots []struct{}) {
 	w.running = true
 	defer w.ran()
 	r, h := w.r, w.r.h
-	s := unsafe.Slice((*slot[T])(slots), n)
+	s := *(*[]Slot[T])(unsafe.Pointer(&slots))
+	n := len(s)
 	if h.Plain != nil {
 		plain := *(*func(context.Context, T))(unsafe.Pointer(&h.Plain))
 		for i := range s {
@@ -100,7 +98,7 @@ func Accept[T any](g *Engine, ctx context.Context, payload T) bool { //nolint:re
 		g.mu.Unlock()
 		return false
 	}
-	s := (*slot[T])(unsafe.Add(c.slots, uintptr(g.end-c.base)*unsafe.Sizeof(slot[T]{})))
+	s := (*Slot[T])(unsafe.Add(c.slots, uintptr(g.end-c.base)*unsafe.Sizeof(Slot[T]{})))
 	s.ctx, s.payload = ctx, payload
 	g.end++
 	if g.idle > 0 || g.ready > 0 && g.spare == 0 {
@@ -114,30 +112,14 @@ func Accept[T any](g *Engine, ctx context.Context, payload T) bool { //nolint:re
 // Offer asks g to accept an emission, whatever that needs. w, if not nil, is
 // told of its end; the listeners then get the context as it is.
 func Offer[T any](g *Engine, ctx context.Context, payload T, w *Waiter) error { //nolint:revive // as Accept
-	seen, began := g.begin(ctx)
-	forListeners := seen
-	if w == nil {
-		forListeners = detached(seen)
+	o := offer{wait: w}
+	if s := (*Slot[T])(g.offer(&o, ctx)); s != nil {
+		s.ctx, s.payload = o.ctx, payload
 	}
-	g.mu.Lock()
-	wait, err := g.enter(ctx)
-	switch {
-	case wait:
-		err = g.waitForRoom(ctx, unsafe.Pointer(&slot[T]{ctx: forListeners, payload: payload}), w)
-	case err == nil:
-		if p := g.place(); p != nil {
-			s := (*slot[T])(p)
-			s.ctx, s.payload = forListeners, payload
-		}
-		g.placed(w)
-	}
-	if began != nil {
-		g.sig.Ended(seen, began, err)
-	}
-	return err
+	return g.offered(&o)
 }
 
 // Yield is of Payload.
-func (*Typed[T]) Yield(yield *unsafe.Pointer, p unsafe.Pointer) bool {
-	return (*(*func(T) bool)(unsafe.Pointer(yield)))((*slot[T])(p).payload)
+func (*Slot[T]) Yield(yield *unsafe.Pointer, p unsafe.Pointer) bool {
+	return (*(*func(T) bool)(unsafe.Pointer(yield)))((*Slot[T])(p).payload)
 }

@@ -22,9 +22,9 @@ func newPayloadType(p Payload) payloadType {
 	return payloadType{p, slot, payload.Type, payload.Offset}
 }
 
-// fields returns the type of a slot, and its field that is the payload.
+// fields returns the type of the slot, and its field that is the payload.
 func fields(p Payload) (slot reflect.Type, payload reflect.StructField) {
-	slot = reflect.TypeOf(p.Slot()).Elem()
+	slot = reflect.TypeOf(p).Elem()
 	return slot, slot.Field(slot.NumField() - 1)
 }
 
@@ -32,6 +32,15 @@ func fields(p Payload) (slot reflect.Type, payload reflect.StructField) {
 func (t *payloadType) Make(n int) unsafe.Pointer {
 	return reflect.MakeSlice(reflect.SliceOf(t.slot), n, n).UnsafePointer()
 }
+
+// Clear empties n slots.
+func (t *payloadType) Clear(slots unsafe.Pointer, n int) { t.Payload.Clear(row(slots, n)) }
+
+// Run is Run of the Payload for n slots.
+func (t *payloadType) Run(w *Worker, slots unsafe.Pointer, n int) { t.Payload.Run(w, row(slots, n)) }
+
+// row returns n slots as Payload wants them.
+func row(slots unsafe.Pointer, n int) []struct{} { return unsafe.Slice((*struct{})(slots), n) }
 
 // Copy copies one slot.
 func (t *payloadType) Copy(to, from unsafe.Pointer) {
