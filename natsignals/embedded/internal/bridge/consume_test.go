@@ -205,7 +205,7 @@ func TestCloseFinishesWhatIsBeingHandledAndGivesBackTheRest(t *testing.T) {
 	<-begun
 	ctx, cancel := context.WithTimeout(w.ctx, 50*time.Millisecond)
 	defer cancel()
-	if err := c.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 messages") {
+	if err := c.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "still handling 1 message") {
 		t.Errorf("Close with a stuck listener: %v; want the deadline and what is left", err)
 	}
 	close(gate)
