@@ -48,15 +48,27 @@ func (s SignalStats) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%q, %s signal of %s: %d %s", s.Name, s.Kind, s.Payload, len(s.Listeners), plural(len(s.Listeners), "listener"))
 	for _, f := range []struct {
-		n    uint64
-		what string
+		n         uint64
+		one, many string
 	}{
-		{uint64(len(s.Leaving)), "leaving"}, {s.Emissions, "emissions"}, {s.Deliveries, "deliveries"},
-		{s.Failures, "failures"}, {s.Panics, "panics"}, {s.Vetoes, "vetoes"}, {s.Drops, "drops"}, {s.Refusals, "refusals"},
-		{s.OverCapacity, "over capacity"}, {uint64(max(s.Pending, 0)), "pending"}, {uint64(max(s.Workers, 0)), "workers"},
+		{uint64(len(s.Leaving)), "leaving", "leaving"},
+		{s.Emissions, "emission", "emissions"},
+		{s.Deliveries, "delivery", "deliveries"},
+		{s.Failures, "failure", "failures"},
+		{s.Panics, "panic", "panics"},
+		{s.Vetoes, "veto", "vetoes"},
+		{s.Drops, "drop", "drops"},
+		{s.Refusals, "refusal", "refusals"},
+		{s.OverCapacity, "over capacity", "over capacity"},
+		{uint64(max(s.Pending, 0)), "pending", "pending"},
+		{uint64(max(s.Workers, 0)), "worker", "workers"},
 	} {
-		if f.n > 0 {
-			fmt.Fprintf(&text, ", %d %s", f.n, f.what)
+		switch f.n {
+		case 0:
+		case 1:
+			text.WriteString(", 1 " + f.one)
+		default:
+			fmt.Fprintf(&text, ", %d %s", f.n, f.many)
 		}
 	}
 	if s.Closed {

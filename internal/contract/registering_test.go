@@ -218,7 +218,7 @@ func TestFailuresAndStatsPrintThemselves(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	const want = `"orders", sync signal of int: 2 listeners, 1 emissions, 2 deliveries, 2 failures, 1 panics, 1 refusals`
+	const want = `"orders", sync signal of int: 2 listeners, 1 emission, 2 deliveries, 2 failures, 1 panic, 1 refusal`
 	if got := s.Stats().String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
