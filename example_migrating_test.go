@@ -168,6 +168,32 @@ func Example_migratingFromEventBusAsync() {
 	// [a.png b.png]
 }
 
+// From Watermill's GoChannel and a handler of its router.
+func Example_migratingFromWatermill() {
+	ctx := context.Background()
+	type Placed struct {
+		Order string
+	}
+	confirm := func(_ context.Context, p Placed) error { fmt.Println("confirmed:", p.Order); return nil }
+
+	// region watermill
+	bus := signals.NewBus()
+	placed := signals.Topic[Placed](bus, "orders.placed")
+	placed.Subscribe(confirm, signals.Key("confirm")) // nil acknowledges, an error is a Failure
+	placed.Emit(ctx, Placed{"A-1"})
+	if err := placed.EmitWait(ctx, Placed{"A-2"}); err != nil { // BlockPublishUntilSubscriberAck
+		fmt.Println(err)
+	}
+	if err := bus.Close(ctx); err != nil { // what was accepted is delivered
+		fmt.Println(err)
+	}
+	// endregion
+
+	// Output:
+	// confirmed: A-1
+	// confirmed: A-2
+}
+
 // Instead of an Emit that waits.
 func Example_migratingFromEmitThatWaits() {
 	ctx := context.Background()
