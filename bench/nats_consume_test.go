@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -84,7 +85,62 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// consumeByHand handles n messages with nats.go alone.
+// alive is what tells the server, three times per AckWait, that the messages in
+// this process are alive, also those that wait.
+type alive struct {
+	mu   sync.Mutex
+	msgs map[jetstream.Msg]bool
+}
+
+func (a *alive) add(m jetstream.Msg) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.msgs[m] = true
+}
+
+func (a *alive) remove(m jetstream.Msg) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.msgs, m)
+}
+
+func (a *alive) tell(stop <-chan struct{}) {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			a.mu.Lock()
+			for m := range a.msgs {
+				_ = m.InProgress()
+			}
+			a.mu.Unlock()
+		case <-stop:
+			return
+		}
+	}
+}
+
+// handleByHand is one message; a panic while it is handled is a failure, and it
+// comes again.
+func handleByHand(ctx context.Context, m jetstream.Msg, handle func(order)) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errors.Join(fmt.Errorf("panic: %v", v), m.NakWithDelay(100*time.Millisecond))
+		}
+	}()
+	var o order
+	if err := json.Unmarshal(m.Data(), &o); err != nil {
+		return errors.Join(err, m.NakWithDelay(100*time.Millisecond))
+	}
+	handle(o)
+	return m.DoubleAck(ctx)
+}
+
+// consumeByHand handles n messages with nats.go alone, and what it must do for the
+// same guarantees: a message stays with its process while it waits or is handled,
+// its acknowledgement is confirmed, a panic is a failure, and a consumer that is
+// gone is noticed by its heartbeat.
 func (w *natsWorld) consumeByHand(b *testing.B, durable string, consumers, inFlight, n int) time.Duration {
 	b.Helper()
 	begun := time.Now()
@@ -93,29 +149,41 @@ func (w *natsWorld) consumeByHand(b *testing.B, durable string, consumers, inFli
 		b.Fatal(err)
 	}
 	var handled atomic.Int64
+	fetching, done := context.WithTimeout(w.ctx, time.Minute)
+	defer done()
+	handle := func(order) {
+		if handled.Add(1) == int64(n) {
+			done()
+		}
+	}
 	var all sync.WaitGroup
 	for range consumers {
+		here := &alive{msgs: make(map[jetstream.Msg]bool)}
+		go here.tell(fetching.Done())
 		all.Go(func() {
-			for handled.Load() < int64(n) {
-				batch, err := cons.Fetch(inFlight, jetstream.FetchMaxWait(20*time.Millisecond))
+			for fetching.Err() == nil {
+				batch, err := cons.Fetch(inFlight, jetstream.FetchContext(fetching), jetstream.FetchHeartbeat(2*time.Second))
 				if err != nil {
-					b.Error(err)
+					if fetching.Err() == nil {
+						b.Error(err)
+					}
 					return
 				}
 				var some sync.WaitGroup
 				for m := range batch.Messages() {
+					here.add(m)
 					some.Go(func() {
-						var o order
-						if err := json.Unmarshal(m.Data(), &o); err != nil {
+						defer here.remove(m)
+						if err := handleByHand(w.ctx, m, handle); err != nil {
 							b.Error(err)
 						}
-						if err := m.DoubleAck(w.ctx); err != nil {
-							b.Error(err)
-						}
-						handled.Add(1)
 					})
 				}
 				some.Wait()
+				if err := batch.Error(); err != nil && fetching.Err() == nil {
+					b.Error(err)
+					return
+				}
 			}
 		})
 	}
