@@ -2,6 +2,7 @@ package natsignals
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -42,7 +43,7 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	letter := &nats.Msg{Subject: n.dead.subject, Data: m.Data(), Header: make(nats.Header, len(m.Headers())+len(DeadLetterHeaders))}
 	maps.Copy(letter.Header, m.Headers())
 	seq := strconv.FormatUint(meta.Sequence.Stream, 10)
-	letter.Header.Set(jetstream.MsgIDHeader, "dead:"+meta.Stream+":"+seq+":"+n.name)
+	letter.Header.Set(jetstream.MsgIDHeader, "dead:"+placeOf(meta)+":"+n.name)
 	letter.Header.Set(HeaderError, headerText(textOf(cause)))
 	letter.Header.Set(HeaderAttempts, strconv.Itoa(attempts))
 	letter.Header.Set(HeaderStream, meta.Stream)
@@ -51,7 +52,7 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	letter.Header.Set(HeaderConsumer, n.name)
 	ctx, cancel := context.WithTimeout(context.Background(), n.c.timeout)
 	defer cancel()
-	if _, err := n.js.PublishMsg(ctx, letter); err != nil {
+	if err := n.store(ctx, letter); err != nil {
 		err = explain(n.js.Conn(), fmt.Sprintf("publish a dead letter on %q", n.dead.subject), err)
 		n.count(func(s *ConsumerStats) { s.Err = err.Error() })
 		n.c.log.Error("natsignals: a dead letter could not be published; the message is tried again",
@@ -72,6 +73,22 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	n.c.log.Error("natsignals: a message became a dead letter", "stream", n.stream, "durable", n.name,
 		"sequence", meta.Sequence.Stream, "attempts", attempts, "subject", n.dead.subject, "err", textOf(cause))
 	return true
+}
+
+// store publishes a dead letter, and believes that it is a duplicate only if the
+// stream has it.
+func (n *Consumer) store(ctx context.Context, letter *nats.Msg) error {
+	ack, err := n.js.PublishMsg(ctx, letter)
+	if err == nil && ack.Duplicate {
+		if err = verify(ctx, n.js, letter, ack, false); errors.Is(err, errNotStored) {
+			burn(letter)
+			ack, err = n.js.PublishMsg(ctx, letter)
+			if err == nil && ack.Duplicate {
+				err = verify(ctx, n.js, letter, ack, false)
+			}
+		}
+	}
+	return tooLarge(ctx, n.js, letter, err)
 }
 
 // headerText makes a text fit for one line of a header.

@@ -194,8 +194,13 @@ func batchOf(msgs []*nats.Msg) int {
 // the stream has it.
 func (p *Publisher) publish(ctx context.Context, m *nats.Msg) error {
 	ack, err := p.js.PublishMsg(ctx, m)
+	if err != nil {
+		if large := tooLarge(ctx, p.js, m, err); errors.Is(large, ErrTooLarge) {
+			return large
+		}
+	}
 	if err == nil && ack.Duplicate {
-		if err = p.verify(ctx, m, ack); errors.Is(err, errNotStored) {
+		if err = verify(ctx, p.js, m, ack, p.oneSubject); errors.Is(err, errNotStored) {
 			burn(m)
 		}
 		if err == nil {
@@ -222,9 +227,10 @@ func (p *Publisher) explain(subject string, err error) error {
 	return err
 }
 
-// verify looks for the message of which the stream says that it has it.
-func (p *Publisher) verify(ctx context.Context, m *nats.Msg, ack *jetstream.PubAck) error {
-	s, err := p.js.Stream(ctx, ack.Stream)
+// verify looks for the message of which the stream says that it has it; with
+// oneSubject, one on another subject is another message.
+func verify(ctx context.Context, js jetstream.JetStream, m *nats.Msg, ack *jetstream.PubAck, oneSubject bool) error {
+	s, err := js.Stream(ctx, ack.Stream)
 	if err != nil {
 		return err
 	}
@@ -239,7 +245,7 @@ func (p *Publisher) verify(ctx context.Context, m *nats.Msg, ack *jetstream.PubA
 		return err
 	case got.Header.Get(jetstream.MsgIDHeader) != m.Header.Get(jetstream.MsgIDHeader):
 		return errNotStored
-	case p.oneSubject && got.Subject != m.Subject && s.CachedInfo().Config.SubjectTransform == nil:
+	case oneSubject && got.Subject != m.Subject && s.CachedInfo().Config.SubjectTransform == nil:
 		return fmt.Errorf("%w: the stream %q has %q on %q", errOtherSubject, ack.Stream, m.Header.Get(jetstream.MsgIDHeader), got.Subject)
 	}
 	return nil

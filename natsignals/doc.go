@@ -63,7 +63,8 @@
 //     or stream allow) is a failure of the listener, reported as any other, and
 //     the next emission goes on.
 //   - A retry that the stream calls a duplicate is believed only if the stream has
-//     the message; else it is published under a new Nats-Msg-Id.
+//     the message; else it is published under a new Nats-Msg-Id. The same holds
+//     of a dead letter.
 //
 // # What a Relay publishes
 //
@@ -154,12 +155,24 @@
 //     the Consumer: Done is closed, Err says what happened, and it is logged.
 //     It is not made again by itself: its position is lost, and whether to
 //     begin at the start is yours to say.
+//   - A consumer behind the end of its stream, which has lost its end in a power
+//     cut or is an older copy, ends the Consumer too, and Consume refuses it: a
+//     server can leave out what is stored until the stream is as long again. One
+//     whose position went back goes on, and it is logged: what came after that
+//     position comes again. [Fold] and ids that are made of the place in the stream
+//     tell a sequence that is given out a second time.
 //   - A consumer or stream that exists and is configured otherwise than asked
 //     is an error that names the field and both values. Nothing is changed.
 //   - Unreachable, without JetStream, permission denied, too large, no such stream
-//     in this account: each is an error at once, which says what to do.
+//     in this account: each is an error that says what to do. A server that is away,
+//     and one that denies, do not answer: that is known when [Timeout] is over, and
+//     of a Consumer that may not fetch after twice the heartbeat of 2 seconds, in
+//     its Stats and the log.
 //   - While the server is away nothing is lost and nothing blocks for ever:
-//     publishing waits and wakes, and Close returns when its context ends.
+//     publishing waits and wakes, and Close returns when its context ends. A
+//     connection that was closed, by you or since the server ended it for an error
+//     (a payload over a limit that was lowered), does not come back: a Consumer
+//     ends, a Publisher and a Relay log it and wait for their Close or Stop.
 //
 // # Close
 //

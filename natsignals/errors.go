@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -28,8 +29,9 @@ var (
 	// ErrNoAnswer says that the server did not answer a request in time.
 	ErrNoAnswer = errors.New("no answer in time")
 	// ErrConsumerLost says that a consumer was deleted, or deleted and made
-	// again, while it was in use: where it was is lost.
-	ErrConsumerLost = errors.New("the consumer was deleted and has lost its position")
+	// again, while it was in use, or that its stream has become shorter than where
+	// it was: its position is lost.
+	ErrConsumerLost = errors.New("the consumer has lost its position")
 	// ErrNoResponder says that nobody answers on that subject.
 	ErrNoResponder = errors.New("nobody answers on that subject")
 	// ErrClosed says that the bridge was closed.
@@ -55,13 +57,19 @@ func (e *ConfigError) Error() string {
 	return s
 }
 
+// What to do about a message that is too large, and about a permission.
+const (
+	smaller = "send less, such as where the rest is stored, or raise the limit"
+	granted = "grant it to this user, or connect as another"
+)
+
 // explain says in words of this package what a call on nc ran into. doing is what
 // was tried, such as `publish on "orders.placed"`.
 func explain(nc *nats.Conn, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	help, kind := kindOf(nc, err)
+	help, kind := kindOf(nc, doing, err)
 	switch {
 	case kind == nil:
 		return fmt.Errorf("natsignals: %s: %w", doing, err)
@@ -73,7 +81,7 @@ func explain(nc *nats.Conn, doing string, err error) error {
 
 // kindOf tells what kind of error it is, and what to do; nil if it is none of
 // those.
-func kindOf(nc *nats.Conn, err error) (help string, kind error) {
+func kindOf(nc *nats.Conn, doing string, err error) (help string, kind error) {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch api.ErrorCode {
 		case jetstream.JSErrCodeStreamNotFound:
@@ -81,7 +89,7 @@ func kindOf(nc *nats.Conn, err error) (help string, kind error) {
 		case jetstream.JSErrCodeConsumerNotFound, jetstream.JSErrCodeConsumerDoesNotExist:
 			return "", ErrConsumerLost
 		case jetstream.JSErrCodeStreamMessageExceedsMaximum:
-			return "the stream's max_msg_size is smaller", ErrTooLarge
+			return "the stream's max_msg_size is smaller; " + smaller, ErrTooLarge
 		case jetstream.JSErrCodeJetStreamNotEnabled:
 			return "start the server with -js", ErrNoJetStream
 		case jetstream.JSErrCodeJetStreamNotEnabledForAccount:
@@ -90,9 +98,9 @@ func kindOf(nc *nats.Conn, err error) (help string, kind error) {
 	}
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Sprintf("the server takes %d bytes", nc.MaxPayload()), ErrTooLarge
+		return fmt.Sprintf("the server takes %d bytes (max_payload); %s", nc.MaxPayload(), smaller), ErrTooLarge
 	case errors.Is(err, nats.ErrPermissionViolation):
-		return "", ErrDenied
+		return granted, ErrDenied
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
 		return "the connection was closed", ErrUnreachable
 	case !nc.IsConnected():
@@ -101,15 +109,48 @@ func kindOf(nc *nats.Conn, err error) (help string, kind error) {
 		return "none takes that subject; make it, or connect to the account that has it", ErrNoStream
 	case errors.Is(err, nats.ErrNoResponders):
 		return "nobody answers its API; start the server with -js, or wait for a leader", ErrNoJetStream
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout), errors.Is(err, jetstream.ErrNoHeartbeat):
 		// The server refuses without answering the request: the connection
 		// gets the refusal by the side, and the request runs into its time.
-		if last := nc.LastError(); last != nil && errors.Is(last, nats.ErrPermissionViolation) {
-			return last.Error(), ErrDenied
+		if last := nc.LastError(); last != nil && errors.Is(last, nats.ErrPermissionViolation) && concerns(last, doing) {
+			return last.Error() + "; " + granted, ErrDenied
 		}
 		return "", ErrNoAnswer
 	}
 	return "", nil
+}
+
+// concerns reports whether a refusal, which may be an old one of something else, is
+// of what was tried: of its subject, of the answer's, or, where something else than a
+// message was tried, of the API.
+func concerns(refusal error, doing string) bool {
+	_, rest, _ := strings.Cut(refusal.Error(), `"`)
+	subject, _, _ := strings.Cut(rest, `"`)
+	return strings.Contains(doing, strconv.Quote(subject)) || strings.HasPrefix(subject, "_INBOX.") ||
+		strings.HasPrefix(subject, "$JS.") && !strings.HasPrefix(doing, "publish ")
+}
+
+// tooLarge says of a message that server or stream do not take how large it is and
+// what they take; any other error it leaves alone.
+func tooLarge(ctx context.Context, js jetstream.JetStream, m *nats.Msg, err error) error {
+	var api *jetstream.APIError
+	size := m.Size() - len(m.Subject) - len(m.Reply)
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("natsignals: publish on %q: %w: it has %d bytes with its headers, and the server takes %d (max_payload): %s (%w)",
+			m.Subject, ErrTooLarge, size, js.Conn().MaxPayload(), smaller, err)
+	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum:
+		what, limit := "the stream", "less"
+		if name, err := js.StreamNameBySubject(ctx, m.Subject); err == nil {
+			what = fmt.Sprintf("the stream %q", name)
+			if s, err := js.Stream(ctx, name); err == nil {
+				limit = fmt.Sprint(s.CachedInfo().Config.MaxMsgSize)
+			}
+		}
+		return fmt.Errorf("natsignals: publish on %q: %w: it has %d bytes with its headers, and %s takes %s (max_msg_size): %s (%w)",
+			m.Subject, ErrTooLarge, size, what, limit, smaller, err)
+	}
+	return err
 }
 
 // servers lists the servers of a connection, without the passwords that their

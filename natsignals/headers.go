@@ -37,8 +37,8 @@ const (
 )
 
 // DeadLetterHeaders lists the headers that a dead letter has beside those of
-// the message. Its Nats-Msg-Id is made of stream, sequence and consumer, so
-// that it is stored once.
+// the message. Its Nats-Msg-Id is made of stream, sequence, the time at which the
+// message was stored, and consumer, so that it is stored once.
 var DeadLetterHeaders = []string{HeaderError, HeaderAttempts, HeaderStream, HeaderSequence, HeaderSubject, HeaderConsumer}
 
 type traceKey struct{}
@@ -95,7 +95,7 @@ func (e event) header() nats.Header {
 
 // Message is what is known of the message that a listener is called for.
 type Message struct {
-	ID        string // ce-id, else Nats-Msg-Id, else stream and sequence
+	ID        string // ce-id, else Nats-Msg-Id, else made of Stream, Sequence and Stored
 	Stream    string
 	Sequence  uint64 // in the stream
 	Subject   string
@@ -121,12 +121,19 @@ func messageFrom(m jetstream.Msg, meta *jetstream.MsgMetadata, ordered bool) *Me
 		id = h.Get(jetstream.MsgIDHeader)
 	}
 	if id == "" {
-		id = fmt.Sprintf("%s:%d", meta.Stream, meta.Sequence.Stream)
+		id = placeOf(meta)
 	}
 	return &Message{
 		ID: id, Stream: meta.Stream, Sequence: meta.Sequence.Stream, Subject: m.Subject(), Stored: meta.Timestamp,
 		Delivered: meta.NumDelivered, Header: h, ordered: ordered,
 	}
+}
+
+// placeOf names a message by where it is stored. A stream that was made again, or
+// is an older copy of itself, gives its sequences out a second time, and so
+// the time is a part of it.
+func placeOf(meta *jetstream.MsgMetadata) string {
+	return fmt.Sprintf("%s:%d:%d", meta.Stream, meta.Sequence.Stream, meta.Timestamp.UnixNano())
 }
 
 func program() string {

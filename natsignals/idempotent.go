@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -56,6 +57,17 @@ type Folded[S any] struct {
 	Stream   string   `json:"stream"`   // the last message that is in State
 	Sequence uint64   `json:"sequence"` // its sequence
 	Recent   []string `json:"recent"`   // ids of the last messages
+
+	// Stored is when the stream stored it. A stream that was made again, or is
+	// an older copy of itself, gives its sequences out a second time: what has
+	// one of these and is younger is another message.
+	Stored time.Time `json:"stored"`
+}
+
+// has reports whether a message is in State.
+func (f *Folded[S]) has(m *Message) bool {
+	passed := f.Stream == m.Stream && m.Sequence <= f.Sequence && !m.Stored.After(f.Stored)
+	return passed || slices.Contains(f.Recent, m.ID)
 }
 
 // How many ids an entry of Fold keeps: they catch what was published twice,
@@ -90,13 +102,13 @@ func Fold[S, T any](kv jetstream.KeyValue, key func(T) string, apply func(ctx co
 			if err != nil {
 				return err
 			}
-			if entry.Stream == m.Stream && m.Sequence <= entry.Sequence || slices.Contains(entry.Recent, m.ID) {
+			if entry.has(m) {
 				return nil
 			}
 			if entry.State, err = apply(ctx, entry.State, payload); err != nil {
 				return err
 			}
-			entry.Stream, entry.Sequence = m.Stream, m.Sequence
+			entry.Stream, entry.Sequence, entry.Stored = m.Stream, m.Sequence, m.Stored
 			entry.Recent = append(entry.Recent, m.ID)
 			entry.Recent = entry.Recent[max(0, len(entry.Recent)-recentIDs):]
 			data, err := json.Marshal(entry)

@@ -78,7 +78,10 @@ func (n *Consumer) obtain(ctx context.Context, want jetstream.ConsumerConfig) (j
 	if err != nil {
 		return nil, explain(n.js.Conn(), doing, err)
 	}
-	return cons, n.checkConsumer(cons.CachedInfo().Config, want)
+	if err := n.checkConsumer(cons.CachedInfo().Config, want); err != nil {
+		return nil, err
+	}
+	return cons, n.beyond(ctx, cons.CachedInfo())
 }
 
 // checkConsumer compares what is on the server with what it must be. Where a

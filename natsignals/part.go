@@ -3,6 +3,7 @@ package natsignals
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,8 @@ type part struct {
 	cons  jetstream.Consumer
 	born  time.Time     // when the consumer on the server was made
 	slots chan struct{} // one for each message that may be here
-	floor uint64        // of the stream, up to which all is acknowledged; under n.mu
+	floor uint64        // of the stream, up to which all is acknowledged, at the last look; under n.mu
+	acked uint64        // the highest sequence whose acknowledgement was confirmed here; under n.mu
 
 	pending uint64 // at the last look: in the stream, not yet delivered; under n.mu
 
@@ -64,17 +66,33 @@ func (p *part) fetch() {
 		if n.ctx.Err() != nil {
 			return
 		}
+		n.fetched(p, err, failed)
 		if err == nil {
 			failed = 0
 			continue
 		}
 		if !errors.Is(err, jetstream.ErrNoHeartbeat) || n.js.Conn().IsConnected() {
-			n.look(p)
+			n.look(p, false)
 		}
 		failed++
 		if pause(n.ctx, min(n.c.wait(failed), time.Second), nil) != nil {
 			return
 		}
+	}
+}
+
+// fetched says what a request for messages ran into, after so many that failed: a
+// permission that is missing, for one, looks like a stream without messages.
+func (n *Consumer) fetched(p *part, err error, failed int) {
+	switch {
+	case err != nil:
+		err = explain(n.js.Conn(), fmt.Sprintf("fetch from the consumer %q of %q", p.cons.CachedInfo().Name, n.stream), err)
+		n.count(func(s *ConsumerStats) { s.Err = err.Error() })
+		if failed == 0 {
+			n.c.log.Warn("natsignals: messages cannot be fetched", "stream", n.stream, "durable", n.name, "err", err)
+		}
+	case failed > 0:
+		n.count(func(s *ConsumerStats) { s.Err = "" })
 	}
 }
 

@@ -3,6 +3,7 @@ package natsignals
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -147,16 +148,18 @@ func (p *part) acknowledge(m jetstream.Msg, seq uint64) {
 			n.mu.Lock()
 			n.stats.Handled++
 			n.stats.Err = ""
+			p.acked = max(p.acked, seq)
 			n.retries.forget(seq)
 			n.mu.Unlock()
 			return
 		}
-		n.look(p) // perhaps the consumer is gone
+		n.look(p, false) // perhaps the consumer is gone
 		if pause(n.ctx, n.c.wait(attempt), nil) != nil {
 			break
 		}
 	}
-	n.count(func(s *ConsumerStats) { s.Unconfirmed++ })
+	err = explain(n.js.Conn(), fmt.Sprintf("acknowledge a message of %q", n.stream), err)
+	n.count(func(s *ConsumerStats) { s.Unconfirmed++; s.Err = err.Error() })
 	n.c.log.Warn("natsignals: the acknowledgement of a handled message was not confirmed; it comes again",
 		"stream", n.stream, "durable", n.name, "sequence", seq, "err", err)
 }

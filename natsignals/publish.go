@@ -209,6 +209,10 @@ func (p *Publisher) watch() {
 		select {
 		case status, ok := <-p.status:
 			if !ok || status == nats.CLOSED {
+				if p.ctx.Err() == nil {
+					p.c.log.Error("natsignals: the connection was closed, and nothing is published any more; make this bridge again on another",
+						"subject", p.subject, "stream", p.stream, "last_error", p.js.Conn().LastError())
+				}
 				return
 			}
 			p.mu.Lock()

@@ -34,27 +34,35 @@ func (n *Consumer) watch() {
 			n.mu.Unlock()
 		}
 		for _, p := range n.parts {
-			n.look(p)
+			n.look(p, true)
 		}
 	}
 }
 
 // A cluster that has just come back may not know yet what it has: what looks
-// lost must look so again, that much later.
-const doubt = 500 * time.Millisecond
+// lost must look so again, so many times, that much later.
+const (
+	doubts = 2
+	doubt  = 500 * time.Millisecond
+)
 
-// look asks, and ends the Consumer if its consumer is lost.
-func (n *Consumer) look(p *part) {
-	if n.lost(p) == nil || pause(n.ctx, doubt, nil) != nil {
-		return
+// look asks, and ends the Consumer if its consumer is lost. Whether the stream still is
+// as long as it was is one question more, which only watch has the time for.
+func (n *Consumer) look(p *part, stream bool) {
+	err := n.lost(p, stream)
+	for range doubts {
+		if err == nil || pause(n.ctx, doubt, nil) != nil {
+			return
+		}
+		err = n.lost(p, stream)
 	}
-	if err := n.lost(p); err != nil {
+	if err != nil {
 		n.end(err)
 	}
 }
 
 // lost asks once, and says what makes it impossible to go on.
-func (n *Consumer) lost(p *part) error {
+func (n *Consumer) lost(p *part, stream bool) error {
 	name := p.cons.CachedInfo().Name
 	what := fmt.Sprintf("natsignals: consumer %q of %q", name, n.stream)
 	if n.js.Conn().IsClosed() {
@@ -62,6 +70,9 @@ func (n *Consumer) lost(p *part) error {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, n.c.timeout)
 	defer cancel()
+	n.mu.Lock()
+	acked := p.acked // before the server is asked: it goes on meanwhile
+	n.mu.Unlock()
 	// Not p.cons.Info, which writes what Fetch reads.
 	cons, err := n.js.Consumer(ctx, n.stream, name)
 	switch {
@@ -76,20 +87,46 @@ func (n *Consumer) lost(p *part) error {
 	case !cons.CachedInfo().Created.Equal(p.born):
 		return fmt.Errorf("%s: %w: it was made again at %v", what, ErrConsumerLost, cons.CachedInfo().Created.Format(time.RFC3339Nano))
 	default:
-		n.noted(p, cons.CachedInfo())
+		if stream {
+			if err := n.beyond(ctx, cons.CachedInfo()); err != nil {
+				return err
+			}
+		}
+		n.noted(p, cons.CachedInfo(), acked)
 	}
 	return nil
 }
 
+// beyond says that a consumer is behind the end of its stream, which then has lost
+// its end, in a power cut for example, or is an older copy. The server leaves
+// out what is stored until the stream is as long again as it was, and tells nobody.
+func (n *Consumer) beyond(ctx context.Context, info *jetstream.ConsumerInfo) error {
+	s, err := n.js.Stream(ctx, n.stream) // after the consumer: it only grows
+	if err != nil || info.Delivered.Stream <= s.CachedInfo().State.LastSeq {
+		return nil // an error is found again by the next look
+	}
+	return fmt.Errorf("natsignals: consumer %q of %q: %w: it is at %d, and the stream ends at %d: what is stored next would be left out; "+
+		"delete the consumer, decide where to begin, and call Consume again",
+		info.Name, n.stream, ErrConsumerLost, info.Delivered.Stream, s.CachedInfo().State.LastSeq)
+}
+
 // noted remembers the position, and says if it went back: what was handled
 // comes again.
-func (n *Consumer) noted(p *part, info *jetstream.ConsumerInfo) {
+func (n *Consumer) noted(p *part, info *jetstream.ConsumerInfo, acked uint64) {
 	n.mu.Lock()
 	p.pending = info.NumPending
 	before := p.floor
+	if info.Delivered.Stream < acked {
+		before = max(before, acked)
+		p.acked = info.Delivered.Stream
+	}
 	p.floor = info.AckFloor.Stream
+	back := p.floor < before
+	if back {
+		clear(n.retries.of) // what fails now may be another message with that sequence
+	}
 	n.mu.Unlock()
-	if info.AckFloor.Stream < before {
+	if back {
 		n.c.log.Warn("natsignals: the position of a consumer went back; what came after it comes again",
 			"stream", n.stream, "consumer", info.Name, "from", before, "to", info.AckFloor.Stream)
 	}

@@ -26,26 +26,36 @@ func TestBadInputIsOneLine(t *testing.T) {
 	if err := os.WriteFile(empty, []byte(header), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	taken := t.TempDir()
+	home, err := openHome(taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer home.close()
 	damaged := t.TempDir()
 	if err := os.WriteFile(filepath.Join(damaged, "shop.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"-bogus":                            "-bogus",
-		"more":                              `unexpected argument "more"`,
-		"-orders 0":                         "-orders 0: want 1 or more",
-		"-orders 5 -replay x":               "give one of them",
-		"-kills 2":                          "without -chaos",
-		"-chaos -kills 0":                   "-kills 0",
-		"-replicas 3":                       "without -nats",
-		"-nats nats://a -replicas 2":        "want 3 to 5, or 1",
-		"-nats nats://u:secret@[::1]:1":     "cannot connect to nats://u:xxxxx@[::1]:1: ",
-		"-replay -":                         "a file is needed",
-		"-replay /not/there":                "cannot open /not/there",
-		"-replay " + file:                   `line 2: Quantity "many" is not a whole number`,
-		"-replay " + empty:                  "there are no orders",
-		"-data " + damaged:                  "shop.json is damaged",
-		"-data " + filepath.Join(file, "x"): "not a directory",
+		"-bogus":                        "-bogus",
+		"more":                          `unexpected argument "more"`,
+		"-orders 0":                     "-orders 0: want 1 or more",
+		"-orders 5 -replay x":           "give one of them",
+		"-kills 2":                      "without -chaos",
+		"-chaos -kills 0":               "-kills 0",
+		"-replicas 3":                   "without -nats",
+		"-nats nats://a -replicas 2":    "want 3 to 5, or 1",
+		"-nats nats://u:secret@[::1]:1": "cannot connect to nats://u:xxxxx@[::1]:1: ",
+		"-replay -":                     "a file is needed",
+		"-replay /not/there":            "cannot open /not/there",
+		"-replay " + file:               `line 2: Quantity "many" is not a whole number`,
+		"-replay " + empty:              "there are no orders",
+		"-data " + damaged:              "shop.json is damaged",
+		"-data " + taken:                "another shop-cluster is at work in " + taken + ": wait until it has ended",
+		"-nats nats://localhost:1 -data " + taken: "another shop-cluster is at work in " + taken,
+		"-nats http://[::1]:1":                    "cannot connect to http://[::1]:1: ",
+		"-nats nats://u:secret@[::1]:99999":       "invalid port",
+		"-data " + filepath.Join(file, "x"):       "not a directory",
 	} {
 		var out, errs bytes.Buffer
 		code := Command(t.Context(), strings.Fields(args), &out, &errs, func() int { return 0 })

@@ -17,7 +17,8 @@ type home struct {
 	dir       string
 	temporary bool
 	settings  settings
-	known     bool // the settings were there: it is a restart
+	known     bool     // the settings were there: it is a restart
+	lock      *os.File // held until close, or nil: one program at a time is in the directory
 }
 
 // settings is the file shop.json. Its presence says that the stream was made.
@@ -33,28 +34,36 @@ func (s *settings) stream() string  { return "SHOP_" + s.ID }
 func (s *settings) subject() string { return "shop." + s.ID + ".orders" }
 
 // openHome makes the directory if need be: a temporary one if the name is empty.
-func openHome(dir string) (*home, error) {
+func openHome(dir string) (h *home, err error) {
 	if dir == "" {
 		dir, err := os.MkdirTemp("", "shop-cluster-")
 		return &home{dir: dir, temporary: true}, err
 	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
+	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	h := &home{dir: dir}
+	h = &home{dir: dir}
+	if h.lock, err = lockHome(h.path("lock")); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = h.lock.Close()
+			h = nil
+		}
+	}()
 	text, err := os.ReadFile(h.path("shop.json"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return h, nil
 	case err != nil:
-		return nil, err
+		return h, err
 	}
 	if err := json.Unmarshal(text, &h.settings); err != nil || h.settings.ID == "" {
-		return nil, fmt.Errorf("%s is damaged: remove the directory, or give another with -data", h.path("shop.json"))
+		return h, fmt.Errorf("%s is damaged: remove the directory, or give another with -data", h.path("shop.json"))
 	}
 	h.known = true
 	return h, nil
@@ -88,10 +97,29 @@ func (h *home) save() error {
 	return nil
 }
 
-// close removes a directory that nobody has asked for.
+// lockHome keeps a second program out: two of them would replay into the same
+// stores, and with -nats there is no server in the directory that refuses the other.
+// The lock ends with the process, however that ends, and its children have none of it.
+func lockHome(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	switch free, err := lockFile(f); {
+	case err != nil:
+		_ = f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	case !free:
+		_ = f.Close()
+		return nil, fmt.Errorf("another shop-cluster is at work in %s: wait until it has ended, or give another -data", filepath.Dir(path))
+	}
+	return f, nil
+}
+
+// close removes a directory that nobody has asked for, and lets the next one in.
 func (h *home) close() error {
 	if !h.temporary {
-		return nil
+		return h.lock.Close()
 	}
 	return os.RemoveAll(h.dir)
 }

@@ -212,6 +212,37 @@ func TestServerThatGoesAwayAndComesBack(t *testing.T) {
 	nothingLeft(t, js)
 }
 
+// Over a cluster there is no server in the directory that would refuse the second.
+func TestSecondProgramInTheSameDirectoryIsRefusedAndTheFirstGoesOn(t *testing.T) {
+	node := startServers(t, 1)
+	node.js()
+	dir := t.TempDir()
+	config := Config{Data: dir, Load: &Load{Orders: 500}, NATS: node.urls(), Replicas: 1, Screen: quietly(t)}
+	var second error
+	tried := false
+	config.heard = func(role string, r report) {
+		if !tried && role == "shipping" && r.Orders >= 50 {
+			tried = true
+			other := config
+			other.heard = nil
+			_, second = Run(t.Context(), other)
+		}
+	}
+	s, err := Run(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !tried || second == nil || !strings.Contains(second.Error(), "another shop-cluster is at work in "+dir) {
+		t.Errorf("the second: %v; want it refused", second)
+	}
+	expect(t, s, known(t))
+	s, err = Run(t.Context(), Config{Data: dir, NATS: node.urls(), Replicas: 1, Screen: quietly(t)}) // when it has ended
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, s, known(t))
+}
+
 func TestServerWithoutJetStream(t *testing.T) {
 	node := &servers{
 		t: t, nodes: make([]*server.Server, 1),

@@ -170,6 +170,7 @@ func onServer(t *testing.T, dir string, do func(js jetstream.JetStream, s settin
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer h.close()
 	server, err := embedded.Start(h.path("nats"))
 	if err != nil {
 		t.Fatal(err)

@@ -117,7 +117,7 @@ func TestARelayGoesOnAfterTheServerWasAway(t *testing.T) {
 	w := newWorld(t)
 	w.stream("ORDERS", "orders.>")
 	s := open(t, eventstore.Memory())
-	l := w.relay(s, toOrders)
+	l := w.relay(s, toOrders, natsignals.Timeout(time.Second))
 	place(t, s, 1, 20)
 	if err := s.Wait(w.ctx, "relay", 20); err != nil {
 		t.Fatal(err)

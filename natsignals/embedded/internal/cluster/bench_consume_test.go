@@ -5,6 +5,7 @@ package cluster_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,8 +21,8 @@ import (
 )
 
 // Each message handled, and its acknowledgement confirmed by two of three servers;
-// beside nats.go used by hand for the same messages, one after the other in each
-// iteration.
+// beside nats.go used by hand for the same messages and with the same guarantees, one
+// after the other in each iteration.
 func BenchmarkConsumeOnThreeServers(b *testing.B) {
 	w := newWorld(b, "2m")
 	_, js := w.connect("filler")
@@ -92,20 +93,42 @@ func handByHand(w *world, js jetstream.JetStream, durable string, k *work) {
 		w.t.Error(err)
 		return
 	}
-	for k.left.Load() > 0 {
-		batch, err := cons.Fetch(64, jetstream.FetchMaxWait(20*time.Millisecond))
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
+	defer cancel()
+	go func() {
+		select {
+		case <-k.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	var here sync.Map // messages of which the server is told that they are alive
+	go func() {
+		tick := time.NewTicker(10 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				here.Range(func(m, _ any) bool { _ = m.(jetstream.Msg).InProgress(); return true })
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for ctx.Err() == nil {
+		batch, err := cons.Fetch(64, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(2*time.Second))
 		if err != nil {
-			w.t.Error(err)
+			if ctx.Err() == nil {
+				w.t.Error(err)
+			}
 			return
 		}
 		var some sync.WaitGroup
 		for m := range batch.Messages() {
+			here.Store(m, true)
 			some.Go(func() {
-				var o Order
-				if err := json.Unmarshal(m.Data(), &o); err != nil {
-					w.t.Error(err)
-				}
-				if err := m.DoubleAck(w.ctx); err != nil {
+				defer here.Delete(m)
+				if err := one(w.ctx, m); err != nil {
 					w.t.Error(err)
 				}
 				k.one()
@@ -113,6 +136,20 @@ func handByHand(w *world, js jetstream.JetStream, durable string, k *work) {
 		}
 		some.Wait()
 	}
+}
+
+// one handles a message; a panic is a failure, and it comes again.
+func one(ctx context.Context, m jetstream.Msg) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errors.Join(fmt.Errorf("panic: %v", v), m.NakWithDelay(100*time.Millisecond))
+		}
+	}()
+	var o Order
+	if err := json.Unmarshal(m.Data(), &o); err != nil {
+		return err
+	}
+	return m.DoubleAck(ctx)
 }
 
 func handBridged(w *world, js jetstream.JetStream, durable string, k *work) {
