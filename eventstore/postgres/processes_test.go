@@ -68,7 +68,7 @@ func TestOneConnectionListensForAllFollowers(t *testing.T) {
 	c := must(pgxpool.ParseConfig(s.dsn() + " application_name=followers"))
 	c.MaxConns = 2
 	pool := must(pgxpool.NewWithConfig(ctx, c))
-	defer pool.Close()
+	t.Cleanup(pool.Close) // behind the end of what the test has begun
 	db := open(t, pool, newSchema(), Poll(time.Hour))
 	must(eventstore.New(db).Append(ctx, one("a")))
 	for range 50 {
@@ -87,7 +87,7 @@ func TestTheListeningConnectionEndsWithTheLastWatcher(t *testing.T) {
 	ctx := within(t)
 	s := sharedServer(t)
 	pool := must(pgxpool.New(ctx, s.dsn()+" application_name=watchers"))
-	defer pool.Close()
+	t.Cleanup(pool.Close) // behind the end of what the test has begun
 	db := open(t, pool, newSchema())
 	count := func() (n int) {
 		ok(t, newPool(t, s).QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'watchers'").Scan(&n))
@@ -109,7 +109,7 @@ func TestFollowersSurviveALostConnection(t *testing.T) {
 	ctx := within(t)
 	s, schema := sharedServer(t), newSchema()
 	pool := must(pgxpool.New(ctx, s.dsn()+" application_name=victim"))
-	defer pool.Close()
+	t.Cleanup(pool.Close) // behind the end of what the test has begun
 	db, other := open(t, pool, schema, Poll(time.Hour)), open(t, newPool(t, s), schema)
 	store := eventstore.New(other)
 	followed := follow(t, db)
@@ -127,7 +127,7 @@ func TestALeaseIsTakenOverWhenItsConnectionIsLost(t *testing.T) {
 	ctx := within(t)
 	s, schema := sharedServer(t), newSchema()
 	pool := must(pgxpool.New(ctx, s.dsn()+" application_name=holder"))
-	defer pool.Close()
+	t.Cleanup(pool.Close) // behind the end of what the test has begun
 	holder, standby := open(t, pool, schema), open(t, newPool(t, s), schema, Poll(20*time.Millisecond))
 	first := must(holder.Lease(ctx, "k"))
 	got := make(chan eventstore.Lease, 1)

@@ -74,7 +74,7 @@ const shownOfHeader = 60
 // notRetail says what a file is that is not the one to be read, and which that is.
 func notRetail(begins []byte, why string) error {
 	line, _, _ := bytes.Cut(begins, []byte("\n"))
-	is := fmt.Sprintf("it begins with %q", strings.TrimSpace(string(line)))
+	is := fmt.Sprintf("it begins with %q", strings.ToValidUTF8(strings.TrimSpace(string(line)), "\ufffd"))
 	switch {
 	case bytes.HasPrefix(begins, []byte("PK\x03\x04")):
 		is = "it is a spreadsheet, or another ZIP file: save the sheet as CSV"
