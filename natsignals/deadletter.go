@@ -52,7 +52,11 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	letter.Header.Set(HeaderConsumer, n.name)
 	ctx, cancel := context.WithTimeout(context.Background(), n.c.timeout)
 	defer cancel()
-	if err := n.store(ctx, letter); err != nil {
+	_, err := store(ctx, n.js, letter, false)
+	if errors.Is(err, errNotStored) { // at once: another time it has its old id
+		_, err = store(ctx, n.js, letter, false)
+	}
+	if err != nil {
 		err = explain(n.js.Conn(), fmt.Sprintf("publish a dead letter on %q", n.dead.subject), err)
 		n.count(func(s *ConsumerStats) { s.Err = err.Error() })
 		n.c.log.Error("natsignals: a dead letter could not be published; the message is tried again",
@@ -73,22 +77,6 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	n.c.log.Error("natsignals: a message became a dead letter", "stream", n.stream, "durable", n.name,
 		"sequence", meta.Sequence.Stream, "attempts", attempts, "subject", n.dead.subject, "err", textOf(cause))
 	return true
-}
-
-// store publishes a dead letter, and believes that it is a duplicate only if the
-// stream has it.
-func (n *Consumer) store(ctx context.Context, letter *nats.Msg) error {
-	ack, err := n.js.PublishMsg(ctx, letter)
-	if err == nil && ack.Duplicate {
-		if err = verify(ctx, n.js, letter, ack, false); errors.Is(err, errNotStored) {
-			burn(letter)
-			ack, err = n.js.PublishMsg(ctx, letter)
-			if err == nil && ack.Duplicate {
-				err = verify(ctx, n.js, letter, ack, false)
-			}
-		}
-	}
-	return tooLarge(ctx, n.js, letter, err)
 }
 
 // headerText makes a text fit for one line of a header.

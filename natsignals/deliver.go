@@ -190,26 +190,34 @@ func batchOf(msgs []*nats.Msg) int {
 	return len(msgs)
 }
 
-// publish publishes one message, and believes that it is a duplicate only if
-// the stream has it.
+// publish publishes one message.
 func (p *Publisher) publish(ctx context.Context, m *nats.Msg) error {
-	ack, err := p.js.PublishMsg(ctx, m)
-	if err != nil {
-		if large := tooLarge(ctx, p.js, m, err); errors.Is(large, ErrTooLarge) {
-			return large
-		}
+	duplicate, err := store(ctx, p.js, m, p.oneSubject)
+	if duplicate {
+		p.mu.Lock()
+		p.stats.Duplicates++
+		p.mu.Unlock()
 	}
-	if err == nil && ack.Duplicate {
-		if err = verify(ctx, p.js, m, ack, p.oneSubject); errors.Is(err, errNotStored) {
-			burn(m)
-		}
-		if err == nil {
-			p.mu.Lock()
-			p.stats.Duplicates++
-			p.mu.Unlock()
-		}
+	if errors.Is(err, ErrTooLarge) {
+		return err
 	}
 	return p.explain(m.Subject, err)
+}
+
+// store publishes one message, and believes that it is a duplicate only if the
+// stream has it; else the message has a new id when it returns errNotStored.
+func store(ctx context.Context, js jetstream.JetStream, m *nats.Msg, oneSubject bool) (duplicate bool, err error) {
+	ack, err := js.PublishMsg(ctx, m)
+	switch {
+	case err != nil:
+		return false, tooLarge(ctx, js, m, err)
+	case !ack.Duplicate:
+		return false, nil
+	}
+	if err = verify(ctx, js, m, ack, oneSubject); errors.Is(err, errNotStored) {
+		burn(m)
+	}
+	return err == nil, err
 }
 
 // burn gives a message a new id for the stream, which refuses the one that it had
