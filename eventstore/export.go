@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -22,6 +24,19 @@ type exportHeader struct {
 	Version  int    `json:"version"`
 	Identity string `json:"identity"`
 	Keys     bool   `json:"keys,omitempty"` // the store had keys, which are not in the export
+}
+
+// check returns what keeps lines that begin so from being read as that format.
+func (h exportHeader) check(format string, version int) error {
+	switch {
+	case h.Format != format || h.Version < 1:
+		return fmt.Errorf("format %q, version %d: want %q, %d", h.Format, h.Version, format, version)
+	case h.Version > version:
+		return fmt.Errorf("it is of version %d, and this program knows %d: use a newer one", h.Version, version)
+	case h.Identity == "":
+		return errors.New("it has no identity")
+	}
+	return nil
 }
 
 // exportLine is a Recorded. Its data is JSON if it is that exactly as the JSON

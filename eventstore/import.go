@@ -151,16 +151,13 @@ func (i *importing) take(ctx context.Context, text []byte) error {
 
 // begin takes a header.
 func (i *importing) begin(ctx context.Context, h exportHeader) error {
-	switch {
-	case h.Format == keysFormat:
+	if h.Format == keysFormat {
 		return errors.New("these are keys: ImportKeys reads them, and Export writes the events")
-	case h.Format != exportFormat || h.Version < 1:
-		return fmt.Errorf("format %q, version %d: want %q, %d", h.Format, h.Version, exportFormat, exportVersion)
-	case h.Version > exportVersion:
-		return fmt.Errorf("it is of version %d, and this program knows %d: use a newer one", h.Version, exportVersion)
-	case h.Identity == "":
-		return errors.New("the export has no identity")
-	case i.identity != "" && h.Identity != i.identity:
+	}
+	if err := h.check(exportFormat, exportVersion); err != nil {
+		return err
+	}
+	if i.identity != "" && h.Identity != i.identity {
 		return fmt.Errorf("history %s goes on as %s: these are two exports", i.identity, h.Identity)
 	}
 	if i.head > 0 {

@@ -239,17 +239,10 @@ func keysIdentity(text []byte) (string, error) {
 	if err := strictly(text, &h); err != nil {
 		return "", err
 	}
-	switch {
-	case h.Format == exportFormat:
+	if h.Format == exportFormat {
 		return "", errors.New("it is an export of events, without keys: Import reads it, and ExportKeys writes the keys")
-	case h.Format != keysFormat || h.Version < 1:
-		return "", fmt.Errorf("format %q, version %d: want %q, %d", h.Format, h.Version, keysFormat, keysVersion)
-	case h.Version > keysVersion:
-		return "", fmt.Errorf("it is of version %d, and this program knows %d: use a newer one", h.Version, keysVersion)
-	case h.Identity == "":
-		return "", errors.New("the keys have no identity")
 	}
-	return h.Identity, nil
+	return h.Identity, h.check(keysFormat, keysVersion)
 }
 
 // keyOfLine returns the key, or what makes it one that no store has. Errors do

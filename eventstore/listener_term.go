@@ -104,12 +104,13 @@ func (t *term) old(events int) (Position, error) {
 
 // checkOld ends the listener if the checkpoint of the old key is of another history.
 func (t *term) checkOld(c Checkpoint) error {
-	_, _, err := t.store.sameHistory(t.ctx, c)
-	if foundForeign(c) {
-		err = errors.New(c.Stopped)
-	} else if _, foreign := errors.AsType[*HistoryError](err); !foreign {
-		t.oldSame = err == nil
-		return err
+	err := errors.New(c.Stopped)
+	if !foundForeign(c) {
+		_, _, err = t.store.sameHistory(t.ctx, c)
+		if _, foreign := errors.AsType[*HistoryError](err); !foreign {
+			t.oldSame = err == nil
+			return err
+		}
 	}
 	err = fmt.Errorf("eventstore: listener %q: RebuildOf: %w", t.key, err)
 	if noting := t.advance(Move{To: t.at, Stopped: text(err)}, nil); noting != nil {
