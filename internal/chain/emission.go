@@ -152,11 +152,13 @@ func (x *emission) special(r *roster.Row, p payloadOf) (listen.Undo, error) {
 		x.once = r.Of
 	}
 	c := listen.Call{Member: r.Member, Handler: r.Handler, Timed: x.timed}
-	defer func() {
-		if c.Unheard != nil {
-			r.Of.Failed(x.ctx, p.box(), c.Unheard)
-		}
-	}()
+	if len(r.Handler.Around) > 0 {
+		defer func() {
+			if c.Unheard != nil {
+				r.Of.Failed(x.ctx, p.box(), c.Unheard)
+			}
+		}()
+	}
 	undo, err := c.Make(x.ctx, p.run, p.keep, nil) // nil: an emission under way may still call one that was removed
 	x.count(r, &c)
 	return undo, err
