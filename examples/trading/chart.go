@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"image/color"
 	"io"
@@ -46,13 +45,7 @@ func writePlot(file string, m trading.Measurement) error {
 	for i, row := range plot.Align(plots, tiles, draw.New(canvas)) {
 		plots[i][0].Draw(row[0])
 	}
-	if err := save(file, canvas); err != nil {
-		if path, ok := errors.AsType[*os.PathError](err); ok {
-			err = path.Err
-		}
-		return fmt.Errorf("cannot draw %s: %w", file, err)
-	}
-	return nil
+	return save(file, canvas)
 }
 
 // save writes all of a picture to a file, or leaves no half of one.

@@ -74,6 +74,9 @@ type options struct {
 	file     string // of generate
 }
 
+// undrawn says that there is no picture.
+func (o options) undrawn(err error) error { return fmt.Errorf("cannot draw %s: %w", o.plot, bare(err)) }
+
 // Command is the program examples/trading and returns its exit code.
 func Command(ctx context.Context, args []string, env Env) int {
 	out := &output{to: env.Stdout}
@@ -99,7 +102,7 @@ func command(ctx context.Context, args []string, env Env) (int, error) {
 	}
 	if opts.plot != "" { // at once, and not when the day is over
 		if err := writable(opts.plot); err != nil {
-			return ExitFailed, fmt.Errorf("cannot draw %s: %w", opts.plot, bare(err))
+			return ExitFailed, opts.undrawn(err)
 		}
 	}
 	run := session

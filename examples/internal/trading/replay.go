@@ -61,7 +61,7 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 	}
 	if opts.plot != "" {
 		if err := env.Plot(opts.plot, m); err != nil {
-			return 0, err
+			return 0, opts.undrawn(err)
 		}
 	}
 	if interrupted {

@@ -80,7 +80,7 @@ func session(ctx context.Context, opts options, env Env) (int, error) {
 	m.write(screen)
 	if opts.plot != "" {
 		if err := env.Plot(opts.plot, m); err != nil {
-			return 0, err
+			return 0, opts.undrawn(err)
 		}
 	}
 	return ExitOK, nil
