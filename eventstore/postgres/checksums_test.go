@@ -50,14 +50,9 @@ func TestEventsOfVersion2HaveNoChecksumAndThoseThatComeHave(t *testing.T) {
 	ctx := within(t)
 	pool := newPool(t, sharedServer(t))
 	schema := newSchema()
-	old := &DB{}
-	schema(&old.config)
-	must(pool.Exec(ctx, old.sql("CREATE SCHEMA {s}")))
-	must(pool.Exec(ctx, old.sql(schemaSQL)))
-	must(pool.Exec(ctx, old.sql(schema2SQL)))
-	must(pool.Exec(ctx, old.sql(`INSERT INTO {s}.store (version, identity) VALUES (2, 'mine');
+	made(ctx, pool, schema, []string{schemaSQL, schema2SQL}, `INSERT INTO {s}.store (version, identity) VALUES (2, 'mine');
 		INSERT INTO {s}.events VALUES (1, 'one', 'a', 1, NULL, 0, NULL, '', NULL, 0, 0), (2, 'two', 'a', 1, NULL, 0, NULL, '', NULL, 0, 0);
-		UPDATE {s}.counter SET position = 2`)))
+		UPDATE {s}.counter SET position = 2`)
 	db := open(t, pool, schema)
 	store := eventstore.New(db)
 	must(store.Append(ctx, one("three")))

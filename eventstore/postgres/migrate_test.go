@@ -3,10 +3,21 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"example.com/signals/eventstore"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+// made makes tables of an older version, with what is in them.
+func made(ctx context.Context, pool *pgxpool.Pool, schema Option, steps []string, fill string) {
+	old := &DB{}
+	schema(&old.config)
+	for _, step := range slices.Concat([]string{"CREATE SCHEMA {s}"}, steps, []string{fill}) {
+		must(pool.Exec(ctx, old.sql(step)))
+	}
+}
 
 // A checkpoint of version 1 does not say of which history it is. Its listener goes on,
 // and then it says it; also beside a program of version 1 that is still running, and
@@ -15,15 +26,11 @@ func TestACheckpointOfVersion1GoesOnAndThenSaysItsHistory(t *testing.T) {
 	ctx := within(t)
 	pool := newPool(t, sharedServer(t))
 	schema := newSchema()
-	old := &DB{}
-	schema(&old.config)
-	must(pool.Exec(ctx, old.sql("CREATE SCHEMA {s}")))
-	must(pool.Exec(ctx, old.sql(schemaSQL)))
-	must(pool.Exec(ctx, old.sql(`INSERT INTO {s}.store (version, identity) VALUES (1, 'mine');
+	made(ctx, pool, schema, []string{schemaSQL}, `INSERT INTO {s}.store (version, identity) VALUES (1, 'mine');
 		INSERT INTO {s}.events VALUES (1, 'one', 'a', 1, NULL, 0, NULL, '', NULL, 0, 0), (2, 'two', 'a', 1, NULL, 0, NULL, '', NULL, 0, 0),
 			(3, 'three', 'a', 1, NULL, 0, NULL, '', NULL, 0, 0);
 		UPDATE {s}.counter SET position = 3;
-		INSERT INTO {s}.checkpoints VALUES ('k', 1, '', 0), ('new', 0, '', 0), ('stopped', 2, 'it failed', 0)`)))
+		INSERT INTO {s}.checkpoints VALUES ('k', 1, '', 0), ('new', 0, '', 0), ('stopped', 2, 'it failed', 0)`)
 	db := open(t, pool, schema)
 	store := eventstore.New(db)
 	says := func(key, id string) {

@@ -25,21 +25,28 @@ func made(t *testing.T, path string, steps []string, fill string) (identity stri
 	return identity
 }
 
+// opened is a store that is closed when the test ends.
+func opened(t testing.TB, path string) *DB {
+	t.Helper()
+	db, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
 // A store of version 1 has the tags of all events in the table. It goes on.
 func TestAStoreOfVersion1IsBroughtUpToDate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	identity := made(t, path, []string{schema1}, `INSERT INTO eventstore_names VALUES (1, 'type'), (2, 'tag');
 		INSERT INTO eventstore_events VALUES (1, 'one', 1, 1, NULL, 0, x'02', NULL, NULL, 0, 0), (2, 'two', 1, 1, NULL, 0, NULL, NULL, NULL, 0, 0);
 		INSERT INTO eventstore_tags VALUES (2, 1, 1); INSERT INTO eventstore_subjects VALUES ('ann', 'first', zeroblob(32))`)
-	db, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	db := opened(t, path)
 	store := eventstore.New(db)
 	if _, err := store.Append(t.Context(), []eventstore.Event{{Type: "type", Tags: []string{"tag"}}}); err != nil {
 		t.Fatal(err)
@@ -75,15 +82,7 @@ func TestACheckpointOfVersion2GoesOnAndThenSaysItsHistory(t *testing.T) {
 	identity := made(t, path, []string{schema1, schema2}, `INSERT INTO eventstore_names VALUES (1, 'type');
 		INSERT INTO eventstore_events VALUES (1, 'one', 1, 1, NULL, 0, NULL, NULL, NULL, 0, 0), (2, 'two', 1, 1, NULL, 0, NULL, NULL, NULL, 0, 0), (3, 'three', 1, 1, NULL, 0, NULL, NULL, NULL, 0, 0);
 		INSERT INTO eventstore_checkpoints VALUES ('k', 2, '', 0), ('new', 0, '', 0), ('stopped', 1, 'it failed', 0)`)
-	db, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	db := opened(t, path)
 	store := eventstore.New(db)
 	for key, want := range map[string]int{"k": 1, "new": 3, "stopped": 2} {
 		before, err := store.Checkpoints(t.Context(), key)
@@ -111,15 +110,7 @@ func TestACheckpointOfVersion2GoesOnAndThenSaysItsHistory(t *testing.T) {
 // Who moves a checkpoint by hand knows nothing of what it says of its history: then
 // it says nothing, rather than something wrong.
 func TestACheckpointThatIsMovedByHandIsNoForeignOne(t *testing.T) {
-	db, err := Open(filepath.Join(t.TempDir(), "db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	db := opened(t, filepath.Join(t.TempDir(), "db"))
 	store := eventstore.New(db)
 	for range 5 {
 		if _, err := store.Append(t.Context(), []eventstore.Event{{Type: "type"}}); err != nil {
@@ -144,7 +135,7 @@ func TestACheckpointThatIsMovedByHandIsNoForeignOne(t *testing.T) {
 	}
 	run(1)
 	// Nobody can in an Update; with another program, while this one is closed, one can.
-	err = db.do(t.Context(), &job{run: func(w *writer) error { return w.c.run("UPDATE eventstore_checkpoints SET position = 3") }})
+	err := db.do(t.Context(), &job{run: func(w *writer) error { return w.c.run("UPDATE eventstore_checkpoints SET position = 3") }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,15 +18,7 @@ func TestAReaderThatPausesDoesNotLetTheWALGrow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many events: not with -short")
 	}
-	db, err := Open(filepath.Join(t.TempDir(), "db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	db := opened(t, filepath.Join(t.TempDir(), "db"))
 	store := eventstore.New(db)
 	fill := func(n int) {
 		for range n / 1000 {
