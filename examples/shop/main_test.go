@@ -25,6 +25,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/shop"
 )
@@ -283,7 +284,7 @@ func TestShopWithGeneratorClientsAndCtrlC(t *testing.T) {
 	if !strings.Contains(summary, "which is the revenue") {
 		t.Errorf("the payment gateway does not agree:\n%s", summary)
 	}
-	if !strings.Contains(summary, fmt.Sprintf("nothing lost: %s orders", grouped(num(1)+num(2)))) {
+	if !strings.Contains(summary, fmt.Sprintf("nothing lost: %s orders", english.Group(num(1)+num(2)))) {
 		t.Errorf("the summary does not add up:\n%s", summary)
 	}
 	t.Logf("%s; %d declined and %d cancelled by clients, %d unsure", m[0], declined, cancelled, unsure)
@@ -359,14 +360,6 @@ func (c *clients) lost(err error) {
 }
 
 // grouped is n with a comma between every three digits.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 func TestShopWithoutAudienceEndsAfterItsOrders(t *testing.T) {
 	got := exampletest.Finished(t, program(t, "-orders", "200", "-speed", "max"))
 	// One of them is an order that the gateway fails at for good.

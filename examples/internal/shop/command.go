@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // Exit codes of Command.
@@ -148,7 +150,7 @@ func replayFile(ctx context.Context, opts options, screen *Screen, stderr io.Wri
 	}
 	agreed := s.WriteSummary(screen, true)
 	if done.Malformed > 0 {
-		fmt.Fprintf(stderr, "shop: skipped %s\n", Plural(done.Malformed, "malformed row"))
+		fmt.Fprintf(stderr, "shop: skipped %s\n", english.Plural(done.Malformed, "malformed row"))
 	}
 	switch {
 	case done.Interrupted:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // door counts who is inside, and once closed lets nobody in. The zero value is
@@ -56,6 +58,6 @@ func (d *door) close(ctx context.Context) error {
 	case <-ctx.Done():
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return fmt.Errorf("%s still under way: %w", Plural(d.inside, "order"), ctx.Err())
+		return fmt.Errorf("%s still under way: %w", english.Plural(d.inside, "order"), ctx.Err())
 	}
 }

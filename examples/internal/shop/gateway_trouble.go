@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/resilience"
 )
 
@@ -31,7 +32,7 @@ func (s *Shop) settle(ctx context.Context, l letter) error {
 		return err
 	}
 	order := l.Payload.charge.Order
-	s.notice("payment: gave up on %s after %s; nothing is charged", order, Plural(l.Attempts, "attempt"))
+	s.notice("payment: gave up on %s after %s; nothing is charged", order, english.Plural(l.Attempts, "attempt"))
 	s.Signals.Audit.Emit(ctx, AuditEntry{"payment.settled", order, l.Err.Error()})
 	return nil
 }

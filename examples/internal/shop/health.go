@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // HealthChecked is the outcome of one look at one service.
@@ -91,7 +93,7 @@ func (c *Checker) Check(ctx context.Context) {
 		c.done[l.Key] = l.Deliveries
 		problem := ""
 		if seen && l.Lag > 0 && l.Deliveries == last {
-			problem = Plural(l.Lag, "order") + " waiting, none finished since the last check"
+			problem = english.Plural(l.Lag, "order") + " waiting, none finished since the last check"
 		}
 		emit(l.Key, problem)
 	}

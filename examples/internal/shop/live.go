@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/signals"
+	"example.com/signals/examples/internal/english"
 )
 
 // ordersPerSecond is how often the generator acts at speed 1x.
@@ -106,7 +107,7 @@ func expected(err error) bool {
 func (l *Live) line(n int, orders, more int64) {
 	lag := l.Shop.waiting()
 	l.Screen.Printf("%s  %s (+%d)  %d cancelled  %d refused  revenue %s  chain p99 %s  lag %s",
-		clock(n), Plural(orders, "order"), more, l.Shop.Cancellations(), l.Shop.Refused(),
+		clock(n), english.Plural(orders, "order"), more, l.Shop.Cancellations(), l.Shop.Refused(),
 		FormatMoney(l.Shop.Books.Totals().Revenue, 2), short(l.Shop.Chain.Percentiles().P99), lag)
 }
 
@@ -207,7 +208,7 @@ func (s *Shop) waiting() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(others)) {
-		parts = append(parts, fmt.Sprintf("%s %s", name, group(fmt.Sprint(others[name]))))
+		parts = append(parts, fmt.Sprintf("%s %s", name, english.Group(others[name])))
 	}
 	if len(parts) == 0 {
 		return "0"

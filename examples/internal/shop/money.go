@@ -2,10 +2,11 @@ package shop
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/shopspring/decimal"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // Money is an exact decimal number. Sums and products never round, so the
@@ -46,7 +47,7 @@ func FormatMoney(m Money, decimals int32) string {
 	for int32(len(frac)) > decimals && strings.HasSuffix(frac, "0") {
 		frac = frac[:len(frac)-1]
 	}
-	text = group(whole)
+	text = english.GroupDigits(whole)
 	if frac != "" {
 		text += "." + frac
 	}
@@ -59,25 +60,4 @@ type amount struct{ Money }
 // MarshalJSON writes a string, which no reader rounds.
 func (a amount) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + strings.ReplaceAll(FormatMoney(a.Money, 2), ",", "") + `"`), nil
-}
-
-// Plural counts things, with a comma between every three digits: "1 order",
-// "2,000 orders".
-func Plural[N ~int | ~int64 | ~uint64](n N, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return group(fmt.Sprint(n)) + " " + what + "s"
-}
-
-// group sets a comma between every three digits of a whole number.
-func group(digits string) string {
-	sign := ""
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
 }

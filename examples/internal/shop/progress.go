@@ -3,6 +3,8 @@ package shop
 import (
 	"fmt"
 	"time"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // progress shows how far a replay has come: a bar on a terminal, otherwise a
@@ -52,15 +54,15 @@ func (p *progress) end(done *Replayed, err error) {
 
 func (p *progress) text(done *Replayed, now time.Time) string {
 	took := now.Sub(p.start)
-	text := fmt.Sprintf("%s in %.1f s", Plural(done.Lines, "line"), took.Seconds())
+	text := fmt.Sprintf("%s in %.1f s", english.Plural(done.Lines, "line"), took.Seconds())
 	if took > 0 {
-		text += fmt.Sprintf(" (%s lines/s)", group(fmt.Sprintf("%.0f", float64(done.Lines)/took.Seconds())))
+		text += fmt.Sprintf(" (%s lines/s)", english.GroupDigits(fmt.Sprintf("%.0f", float64(done.Lines)/took.Seconds())))
 	}
 	if done.Known > 0 {
-		text += fmt.Sprintf(", %s known", group(fmt.Sprint(done.Known)))
+		text += fmt.Sprintf(", %s known", english.Group(done.Known))
 	}
 	if done.Malformed > 0 {
-		text += fmt.Sprintf(", %s malformed", group(fmt.Sprint(done.Malformed)))
+		text += fmt.Sprintf(", %s malformed", english.Group(done.Malformed))
 	}
 	return text
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // Replay runs the books of a real shop through this one.
@@ -53,7 +55,7 @@ func (r *Replay) Run(ctx context.Context) (Replayed, error) {
 	err := r.hand(ctx, crew, progress)
 	done := crew.leave()
 	if e, ok := errors.AsType[*endError](err); ok {
-		err = fmt.Errorf("%w, after %s", e.error, Plural(done.Known+done.Lines+done.Malformed, "line"))
+		err = fmt.Errorf("%w, after %s", e.error, english.Plural(done.Known+done.Lines+done.Malformed, "line"))
 	}
 	progress.end(&done, err)
 	return done, err

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // topN is how many countries and products a summary lists.
@@ -21,7 +23,7 @@ func (s *Shop) WriteSummary(w io.Writer, final bool) (agreed bool) {
 
 	table(w, func(row func(cells ...string)) {
 		row("", "sync path", "departments")
-		figure := func(name string, a, b int64) { row(name, group(fmt.Sprint(a)), group(fmt.Sprint(b))) }
+		figure := func(name string, a, b int64) { row(name, english.Group(a), english.Group(b)) }
 		count := func(name string, a, b int) { figure(name, int64(a), int64(b)) }
 		count("lines", books.Lines, dept.Lines)
 		count("distinct invoices", books.Invoices, dept.Invoices)
@@ -46,7 +48,7 @@ func (s *Shop) WriteSummary(w io.Writer, final bool) (agreed bool) {
 	diff := s.Reconcile()
 	if len(diff) == 0 {
 		fmt.Fprintf(w, "\nnothing lost: %s and %s, each handled by %s; all totals agree\n",
-			Plural(s.Orders(), "order"), Plural(s.Cancellations(), "cancellation"), Plural(len(s.HandledBy()), "department"))
+			english.Plural(s.Orders(), "order"), english.Plural(s.Cancellations(), "cancellation"), english.Plural(len(s.HandledBy()), "department"))
 		return true
 	}
 	fmt.Fprintln(w, "\nTHE TOTALS DO NOT AGREE")
@@ -78,7 +80,7 @@ func writeTop(w io.Writer, what string, sales map[string]Sales) {
 			if name != it.code {
 				name = it.code + " " + name
 			}
-			row(printable(name, 40), FormatMoney(it.Revenue, 3), group(fmt.Sprint(it.Pieces)))
+			row(printable(name, 40), FormatMoney(it.Revenue, 3), english.Group(it.Pieces))
 		}
 	})
 }
@@ -89,7 +91,7 @@ func (s *Shop) writeSignals(w io.Writer) {
 		for _, st := range s.Signals.Stats() {
 			cells := []string{st.Name}
 			for _, n := range []uint64{st.Emissions, st.Deliveries, st.Failures, st.Vetoes, st.Drops, st.Refusals, uint64(st.Pending)} {
-				cells = append(cells, group(fmt.Sprint(n)))
+				cells = append(cells, english.Group(n))
 			}
 			row(cells...)
 		}
@@ -104,7 +106,7 @@ func (s *Shop) writeLatencies(w io.Writer) {
 			*Latency
 		}{{"sync chain", s.Chain}, {"emit to handled", s.Handled}} {
 			p := l.Percentiles()
-			row(l.name, short(p.P50), short(p.P99), short(p.P999), short(p.Max), group(fmt.Sprint(p.Count)))
+			row(l.name, short(p.P50), short(p.P99), short(p.P999), short(p.Max), english.Group(p.Count))
 		}
 	})
 }
@@ -115,7 +117,7 @@ func (s *Shop) writePayments(w io.Writer) {
 	}
 	c := s.PaymentCounts()
 	fmt.Fprintf(w, "\npayments: %s; the circuit opened %s; %s, %d of them settled\n",
-		Plural(c.Repeated, "repeated attempt"), Plural(c.Opened, "time"), Plural(c.Dead, "dead letter"), c.Settled)
+		english.Plural(c.Repeated, "repeated attempt"), english.Plural(c.Opened, "time"), english.Plural(c.Dead, "dead letter"), c.Settled)
 }
 
 // table prints rows in columns, the first to the left and the others to the

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // columns of the UCI "Online Retail" file, in their order.
@@ -58,7 +60,7 @@ func NewRowReader(in io.Reader) (*RowReader, error) {
 		return nil, err
 	}
 	if len(header) != len(columns) {
-		return nil, notRetail(begins, Plural(len(header), "column"))
+		return nil, notRetail(begins, english.Plural(len(header), "column"))
 	}
 	for i, want := range columns {
 		if header[i] != want {
@@ -106,7 +108,7 @@ func (r *RowReader) Next() (Row, error) {
 // zero, are the books' business.
 func (r *RowReader) parse(f []string) (Row, error) {
 	if len(f) != len(columns) {
-		return Row{}, fmt.Errorf("%s, want %d", Plural(len(f), "field"), len(columns))
+		return Row{}, fmt.Errorf("%s, want %d", english.Plural(len(f), "field"), len(columns))
 	}
 	row := Row{
 		Invoice: strings.TrimSpace(f[0]),

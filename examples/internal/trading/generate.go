@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/trading/feedgen"
 	"example.com/signals/examples/internal/trading/itch"
 )
@@ -42,7 +43,7 @@ func generate(ctx context.Context, opts options, env Env) (int, error) {
 		fmt.Fprintf(env.Stderr, "trading: interrupted; %s is removed\n", opts.file)
 		return code, nil
 	}
-	fmt.Fprintf(env.Stdout, "%s in %s\n", plural(opts.generate, "message"), opts.file)
+	fmt.Fprintf(env.Stdout, "%s in %s\n", english.Plural(opts.generate, "message"), opts.file)
 	return code, nil
 }
 

@@ -3,8 +3,9 @@ package trading
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
+
+	"example.com/signals/examples/internal/english"
 )
 
 // Positions keeps what each account has and what that is worth.
@@ -104,26 +105,5 @@ func Dollars(n int64) string {
 	if n < 0 {
 		sign, n = "-", -n
 	}
-	return sign + "$" + group(n/1_0000) + fmt.Sprintf(".%02d", n%1_0000/100)
-}
-
-// plural counts things: "1 message", "2,000 messages".
-func plural[N ~int | ~int64 | ~uint64](n N, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return group(n) + " " + what + "s"
-}
-
-// group puts a comma between every three digits.
-func group[N ~int | ~int64 | ~uint64](n N) string {
-	digits := fmt.Sprint(n)
-	sign := ""
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
+	return sign + "$" + english.Group(n/1_0000) + fmt.Sprintf(".%02d", n%1_0000/100)
 }

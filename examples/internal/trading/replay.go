@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/trading/itch"
 )
 
@@ -44,7 +45,7 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 	if opts.json {
 		err = writeJSON(env.Stdout, &m)
 		if m.Books.Inconsistent > 0 {
-			fmt.Fprintf(env.Stderr, "trading: %s: %s contradicted those before\n", in.name, plural(m.Books.Inconsistent, "message"))
+			fmt.Fprintf(env.Stderr, "trading: %s: %s contradicted those before\n", in.name, english.Plural(m.Books.Inconsistent, "message"))
 		}
 	} else {
 		if opts.speed == 0 && in.again && !interrupted && run.Messages > 0 {
@@ -57,7 +58,7 @@ func replay(ctx context.Context, opts options, env Env) (int, error) {
 	}
 	if s := reader.Skipped(); s.Total() > 0 {
 		fmt.Fprintf(env.Stderr, "trading: %s: skipped %s: %d unknown, %d of a wrong size, %d out of order, %d damaged, %d cut off at the end\n",
-			in.name, plural(s.Total(), "message"), s.Unknown, s.WrongSize, s.OutOfOrder, s.Damaged, s.Truncated)
+			in.name, english.Plural(s.Total(), "message"), s.Unknown, s.WrongSize, s.OutOfOrder, s.Damaged, s.Truncated)
 	}
 	if opts.plot != "" {
 		if err := env.Plot(opts.plot, m); err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"example.com/signals"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/trading/book"
 	"example.com/signals/examples/internal/trading/itch"
 )
@@ -110,7 +111,7 @@ func (l *limits) Reserve(_ context.Context, o *Order) (signals.Undo, error) {
 	open := &l.open[o.Account]
 	if n := open.Add(1); n > int64(l.risk.MaxOpen) {
 		open.Add(-1)
-		return nil, refuse(ReasonLimit, "account %d has %s under way", o.Account, plural(n-1, "order"))
+		return nil, refuse(ReasonLimit, "account %d has %s under way", o.Account, english.Plural(n-1, "order"))
 	}
 	return func(context.Context) error {
 		open.Add(-1)

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/trading/feedgen"
 )
 
@@ -40,7 +41,7 @@ func session(ctx context.Context, opts options, env Env) (int, error) {
 		fmt.Fprintf(screen, "The signals at work: %s\n", url)
 	}
 	day := feedgen.Config{Messages: max(int64(opts.rate*opts.duration.Seconds()), 1), Stocks: opts.stocks, Seed: opts.seed}
-	fmt.Fprintf(screen, "An invented day of %s about %s in %v; Ctrl-C ends it early.\n", plural(day.Messages, "message"), plural(opts.stocks, "stock"), opts.duration)
+	fmt.Fprintf(screen, "An invented day of %s about %s in %v; Ctrl-C ends it early.\n", english.Plural(day.Messages, "message"), english.Plural(opts.stocks, "stock"), opts.duration)
 	pace := Pace{Speed: float64(sessionTo-sessionFrom) / float64(opts.duration), From: sessionFrom, To: sessionTo}
 
 	w := &watch{e: e, screen: screen}
@@ -102,8 +103,8 @@ func (w *watch) show(r Report) {
 	orders, standing := w.e.Orders(), w.e.Positions.Standing()
 	sent := orders.Accepted + orders.Total()
 	head := fmt.Sprintf("%s  %s (%s/s)  quotes %s/s  orders %s (%s/s)  refused %s  profit %s  lag %s",
-		clock(r.Asked), plural(r.Messages, "message"), group(int64(rate)), group(int64(quotes)),
-		group(orders.Accepted), group(int64(float64(sent-w.sent)/seconds)), group(orders.Total()), Dollars(standing.Total()), short(r.Lag))
+		clock(r.Asked), english.Plural(r.Messages, "message"), english.Group(int64(rate)), english.Group(int64(quotes)),
+		english.Group(orders.Accepted), english.Group(int64(float64(sent-w.sent)/seconds)), english.Group(orders.Total()), Dollars(standing.Total()), short(r.Lag))
 	w.last, w.sent = r, sent
 	if !w.screen.terminal() {
 		fmt.Fprintln(w.screen, head)
@@ -111,9 +112,9 @@ func (w *watch) show(r Report) {
 	}
 	w.screen.draw(func(out io.Writer, height int) {
 		fmt.Fprintf(out, "%s  %s, %s/s; best prices %s/s; lag %s, %d waiting\n",
-			clock(r.Asked), plural(r.Messages, "message"), group(int64(rate)), group(int64(quotes)), short(r.Lag), w.e.Signals.Market.Pending())
-		fmt.Fprintf(out, "Orders: %s accepted, %s refused%s\n", group(orders.Accepted), group(orders.Total()), reasons(orders.Refused))
-		fmt.Fprintf(out, "Filled %s, %s; profit %s\n\n", group(standing.Filled), plural(standing.Shares, "share"), Dollars(standing.Total()))
+			clock(r.Asked), english.Plural(r.Messages, "message"), english.Group(int64(rate)), english.Group(int64(quotes)), short(r.Lag), w.e.Signals.Market.Pending())
+		fmt.Fprintf(out, "Orders: %s accepted, %s refused%s\n", english.Group(orders.Accepted), english.Group(orders.Total()), reasons(orders.Refused))
+		fmt.Fprintf(out, "Filled %s, %s; profit %s\n\n", english.Group(standing.Filled), english.Plural(standing.Shares, "share"), Dollars(standing.Total()))
 		fmt.Fprintf(out, "%-8s %10s %12s %-12s %10s %10s %12s\n", "stock", "bid size", "bid", "         ask", "ask size", "last", "volume")
 		for _, s := range r.Stocks[:min(len(r.Stocks), max(height-7, 1))] {
 			halted := ""
@@ -121,7 +122,7 @@ func (w *watch) show(r Report) {
 				halted = "  halted"
 			}
 			fmt.Fprintf(out, "%-8s %10d %12s %12s %10d %10s %12s%s\n", s.Stock, s.Top.BidShares, cents(s.Top.BidPrice), cents(s.Top.AskPrice),
-				s.Top.AskShares, cents(uint32(s.Last)), group(s.Volume), halted)
+				s.Top.AskShares, cents(uint32(s.Last)), english.Group(s.Volume), halted)
 		}
 	})
 }

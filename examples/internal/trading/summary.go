@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/signals"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/trading/itch"
 )
 
@@ -71,11 +72,11 @@ func writeJSON(w io.Writer, m *Measurement) error {
 // write prints the summary for people.
 func (m *Measurement) write(w io.Writer) {
 	b, o, s := &m.Books, &m.Orders, &m.Standing
-	fmt.Fprintf(w, "\n%s in %s: %s a second\n", plural(m.Run.Messages, "message"), short(m.Run.Took), group(int64(m.Run.Throughput())))
+	fmt.Fprintf(w, "\n%s in %s: %s a second\n", english.Plural(m.Run.Messages, "message"), short(m.Run.Took), english.Group(int64(m.Run.Throughput())))
 	var types []string
 	for _, typ := range []byte(itch.Types) {
 		if n := m.Run.ByType[typ]; n > 0 {
-			types = append(types, fmt.Sprintf("%c %s", typ, group(n)))
+			types = append(types, fmt.Sprintf("%c %s", typ, english.Group(n)))
 		}
 	}
 	fmt.Fprintf(w, "  %s\n", strings.Join(types, ", "))
@@ -83,16 +84,16 @@ func (m *Measurement) write(w io.Writer) {
 	for _, side := range b.Sides {
 		orders += side.Orders
 	}
-	fmt.Fprintf(w, "Books: %s in %s, checksum %s; the best prices changed %s\n", plural(orders, "order"), plural(len(b.Sides), "side"), b.Checksum, plural(b.Quotes, "time"))
+	fmt.Fprintf(w, "Books: %s in %s, checksum %s; the best prices changed %s\n", english.Plural(orders, "order"), english.Plural(len(b.Sides), "side"), b.Checksum, english.Plural(b.Quotes, "time"))
 	if b.Unknown > 0 {
-		fmt.Fprintf(w, "  skipped %s about orders that the feed does not hold\n", plural(b.Unknown, "message"))
+		fmt.Fprintf(w, "  skipped %s about orders that the feed does not hold\n", english.Plural(b.Unknown, "message"))
 	}
 	if b.Inconsistent > 0 {
-		fmt.Fprintf(w, "  %s contradicted those before\n", plural(b.Inconsistent, "message"))
+		fmt.Fprintf(w, "  %s contradicted those before\n", english.Plural(b.Inconsistent, "message"))
 	}
-	fmt.Fprintf(w, "Orders: %s accepted, %s refused%s\n", group(o.Accepted), group(o.Total()), reasons(o.Refused))
+	fmt.Fprintf(w, "Orders: %s accepted, %s refused%s\n", english.Group(o.Accepted), english.Group(o.Total()), reasons(o.Refused))
 	fmt.Fprintf(w, "  %s got something, %s nothing, %s were rejected by the exchange; %s\n",
-		group(s.Filled), group(s.Orders-s.Filled-s.Rejected), group(s.Rejected), plural(s.Shares, "share"))
+		english.Group(s.Filled), english.Group(s.Orders-s.Filled-s.Rejected), english.Group(s.Rejected), english.Plural(s.Shares, "share"))
 	fmt.Fprintf(w, "Profit: %s (", Dollars(s.Total()))
 	for i, p := range s.Profit {
 		fmt.Fprintf(w, "%saccount %d %s", strings.Repeat(", ", min(i, 1)), i, Dollars(p))
@@ -101,7 +102,7 @@ func (m *Measurement) write(w io.Writer) {
 
 	rate := "at the pace of the feed"
 	if m.Rate > 0 {
-		rate = fmt.Sprintf("at %s a second", plural(int64(m.Rate), "message"))
+		rate = fmt.Sprintf("at %s a second", english.Plural(int64(m.Rate), "message"))
 	}
 	table(w, func(row func(cells ...string)) {
 		row("latency", "p50", "p99", "p99.9", "max", "count")
@@ -110,7 +111,7 @@ func (m *Measurement) write(w io.Writer) {
 			Latency
 		}{{"tick to book", m.ToBook}, {"tick to order", m.ToOrder}, {"risk chain", m.Chain}} {
 			if p := l.Percentiles(); p.Count > 0 {
-				row(l.name, short(p.P50), short(p.P99), short(p.P999), short(p.Max), group(p.Count))
+				row(l.name, short(p.P50), short(p.P99), short(p.P999), short(p.Max), english.Group(p.Count))
 			}
 		}
 	})
@@ -122,22 +123,22 @@ func (m *Measurement) write(w io.Writer) {
 		for _, st := range m.Stats {
 			cells := []string{st.Name}
 			for _, n := range []uint64{st.Emissions, st.Deliveries, st.Failures, st.Vetoes, st.Drops, st.Refusals, uint64(st.Pending)} {
-				cells = append(cells, group(n))
+				cells = append(cells, english.Group(n))
 			}
 			row(cells...)
 		}
 	})
 	if o.Accepted == s.Orders && m.Failures == 0 {
-		fmt.Fprintf(w, "\nnothing lost: each of %s has come to its end\n", plural(o.Accepted, "accepted order"))
+		fmt.Fprintf(w, "\nnothing lost: each of %s has come to its end\n", english.Plural(o.Accepted, "accepted order"))
 	} else {
-		fmt.Fprintf(w, "\nSOMETHING IS LOST: %s accepted, %s ended, %s\n", plural(o.Accepted, "order"), group(s.Orders), plural(m.Failures, "failure"))
+		fmt.Fprintf(w, "\nSOMETHING IS LOST: %s accepted, %s ended, %s\n", english.Plural(o.Accepted, "order"), english.Group(s.Orders), english.Plural(m.Failures, "failure"))
 	}
 }
 
 func reasons(refused map[string]int64) string {
 	var all []string
 	for _, reason := range slices.Sorted(maps.Keys(refused)) {
-		all = append(all, fmt.Sprintf("%s %s", reason, group(refused[reason])))
+		all = append(all, fmt.Sprintf("%s %s", reason, english.Group(refused[reason])))
 	}
 	if len(all) == 0 {
 		return ""

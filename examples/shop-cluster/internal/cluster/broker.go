@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"example.com/signals/examples/internal/shop"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/natsignals"
 	"example.com/signals/natsignals/embedded"
 )
@@ -73,7 +73,7 @@ func (b *broker) prepare(ctx context.Context, h *home) error {
 		Name: s.stream(), Subjects: []string{s.subject() + ".*"}, Storage: jetstream.FileStorage, Replicas: s.Replicas,
 	})
 	if err != nil {
-		return b.explain(fmt.Sprintf("make the stream %s with %s", s.stream(), shop.Plural(s.Replicas, "replica")), err)
+		return b.explain(fmt.Sprintf("make the stream %s with %s", s.stream(), english.Plural(s.Replicas, "replica")), err)
 	}
 	if err := h.save(); err != nil {
 		return errors.Join(err, b.js.DeleteStream(ctx, s.stream()))

@@ -11,6 +11,7 @@ import (
 
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -172,9 +173,9 @@ func (s *Summary) print(out io.Writer) {
 		for _, cell := range cells {
 			switch v := cell.(type) {
 			case int:
-				cell = group(int64(v))
+				cell = english.Group(v)
 			case int64:
-				cell = group(v)
+				cell = english.Group(v)
 			case shop.Money:
 				cell = shop.FormatMoney(v, 2)
 			}

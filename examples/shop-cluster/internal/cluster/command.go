@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/signals/examples/internal/shop"
+	"example.com/signals/examples/internal/english"
 )
 
 const usage = `usage: shop-cluster [-chaos] [-replay FILE | -orders N] [-data DIR] [-nats URL]
@@ -80,7 +80,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, width
 	}
 	s.print(screen)
 	if s.Interrupted {
-		screen.Printf("Interrupted after %s of %s. What is there is right to the last piece and penny.", group(int64(s.Orders.Orders)), shop.Plural(s.Want.Orders, "order"))
+		screen.Printf("Interrupted after %s of %s. What is there is right to the last piece and penny.", english.Group(s.Orders.Orders), english.Plural(s.Want.Orders, "order"))
 		if config.Data != "" {
 			screen.Printf("Go on with the rest: the same command again.")
 		}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -21,7 +22,7 @@ func (l Load) String() string {
 	if l.File != "" {
 		return l.File
 	}
-	return shop.Plural(l.Orders, "invented order")
+	return english.Plural(l.Orders, "invented order")
 }
 
 // All gives the orders; an error is the last that comes.

@@ -11,6 +11,7 @@ import (
 
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/natsignals"
 )
 
@@ -116,7 +117,7 @@ func (o *orders) report(ctx context.Context) (report, error) {
 	at := o.relay.Stats().Position
 	return report{
 		Orders: int(head), Behind: uint64(head - min(at, head)),
-		Total: fmt.Sprintf("%s published", group(int64(at))),
+		Total: fmt.Sprintf("%s published", english.Group(at)),
 	}, nil
 }
 

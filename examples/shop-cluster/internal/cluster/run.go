@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"example.com/signals/examples/internal/shop"
+	"example.com/signals/examples/internal/english"
 )
 
 // Config is what Run is to do.
@@ -121,7 +121,7 @@ func (c *cluster) settle(ctx context.Context) error {
 	case c.want.Orders == 0:
 		return fmt.Errorf("there are no orders in %s", s.Load)
 	case known && s.Orders != c.want.Orders:
-		return fmt.Errorf("%s has %s, and had %d when the shop in %s was begun: give another -data", s.Load, shop.Plural(c.want.Orders, "order"), s.Orders, c.home.dir)
+		return fmt.Errorf("%s has %s, and had %d when the shop in %s was begun: give another -data", s.Load, english.Plural(c.want.Orders, "order"), s.Orders, c.home.dir)
 	}
 	s.Orders = c.want.Orders
 	return nil
@@ -134,9 +134,9 @@ func (c *cluster) greeting() string {
 	}
 	server := "the embedded server"
 	if c.NATS != "" {
-		server = fmt.Sprintf("%s, %s", c.broker.nc.ConnectedUrlRedacted(), shop.Plural(c.home.settings.Replicas, "replica"))
+		server = fmt.Sprintf("%s, %s", c.broker.nc.ConnectedUrlRedacted(), english.Plural(c.home.settings.Replicas, "replica"))
 	}
-	return fmt.Sprintf("Replaying %s: %s, over %s; the data is %s.", c.home.settings.Load, shop.Plural(c.want.Orders, "order"), server, where)
+	return fmt.Sprintf("Replaying %s: %s, over %s; the data is %s.", c.home.settings.Load, english.Plural(c.want.Orders, "order"), server, where)
 }
 
 // loop runs until all is done, or has been stopped.
@@ -230,7 +230,7 @@ func (c *cluster) hear(m message) error {
 			w.kills++
 		}
 		c.Screen.Printf("%s  %s (pid %d) was %s at %s, and is started again",
-			clock(time.Since(c.began)), w.job.Role, pid, how, shop.Plural(w.last.Orders, "order"))
+			clock(time.Since(c.began)), w.job.Role, pid, how, english.Plural(w.last.Orders, "order"))
 		return c.start(w)
 	}
 	return nil

@@ -5,8 +5,7 @@ import (
 	"fmt"
 
 	"example.com/signals/eventstore/sqlite"
-
-	"example.com/signals/examples/internal/shop"
+	"example.com/signals/examples/internal/english"
 )
 
 // shipping sends parcels and takes goods back.
@@ -29,7 +28,7 @@ var shipping = desk{
 	total: func(ctx context.Context, tx *sqlite.Tx) (string, error) {
 		var pieces int64
 		err := tx.QueryRowContext(ctx, `SELECT -pieces FROM shelf`).Scan(&pieces)
-		return group(pieces) + " pieces", err
+		return english.Group(pieces) + " pieces", err
 	},
 	totals: func(ctx context.Context, tx *sqlite.Tx, want Totals) (Totals, error) {
 		got := want // all but what follows is nothing of shipping's
@@ -38,7 +37,7 @@ var shipping = desk{
 			SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(returned), 0), (SELECT -pieces FROM shelf) FROM parcels`).
 			Scan(&got.Orders, &got.Sent, &got.Returned, &pieces)
 		if err == nil && pieces != got.Sent-got.Returned {
-			err = fmt.Errorf("%s left the shelf, and the parcels have %d", shop.Plural(pieces, "piece"), got.Sent-got.Returned)
+			err = fmt.Errorf("%s left the shelf, and the parcels have %d", english.Plural(pieces, "piece"), got.Sent-got.Returned)
 		}
 		return got, err
 	},

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"example.com/signals/examples/internal/shop"
+	"example.com/signals/examples/internal/english"
 )
 
 // draw shows how the three stand.
@@ -32,7 +32,7 @@ func (c *cluster) table() []string {
 			last = w.last.Trouble
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", w.job.Role, pid, w.state,
-			group(int64(w.last.Orders)), group(int64(c.behind(w))), twice, w.kills, last)
+			english.Group(w.last.Orders), english.Group(c.behind(w)), twice, w.kills, last)
 	}
 	t.Flush()
 	return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
@@ -58,14 +58,14 @@ func (c *cluster) progress() string {
 	part := float64(slowest) / float64(c.want.Orders)
 	full := int(part * cells)
 	return fmt.Sprintf("[%s%s] %3.0f%%  %s  of %s handled by all", strings.Repeat("#", full), strings.Repeat(".", cells-full),
-		part*100, clock(time.Since(c.began)), shop.Plural(c.want.Orders, "order"))
+		part*100, clock(time.Since(c.began)), english.Plural(c.want.Orders, "order"))
 }
 
 // line is the table in a line.
 func (c *cluster) line() string {
 	parts := []string{clock(time.Since(c.began))}
 	for _, w := range c.workers {
-		part := fmt.Sprintf("%s %s", w.job.Role, group(int64(w.last.Orders)))
+		part := fmt.Sprintf("%s %s", w.job.Role, english.Group(w.last.Orders))
 		switch {
 		case w.last.Trouble != "":
 			part += " (" + w.last.Trouble + ")"
@@ -80,16 +80,4 @@ func (c *cluster) line() string {
 func clock(d time.Duration) string {
 	s := int(d.Seconds())
 	return fmt.Sprintf("%02d:%02d", s/60, s%60)
-}
-
-// group sets a comma between every three digits.
-func group(n int64) string {
-	sign, digits := "", strconv.FormatInt(n, 10)
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"example.com/signals/eventstore"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/shop"
 	"example.com/signals/inspector"
 )
@@ -59,7 +60,7 @@ func (k *keeper) opening(ctx context.Context, s *shop.Shop, screen *shop.Screen)
 		}
 	}
 	if len(h.Cut) > 0 {
-		screen.Printf("%s cut short by the end of an earlier run; who asked for that can ask again.", shop.Plural(len(h.Cut), "cancellation"))
+		screen.Printf("%s cut short by the end of an earlier run; who asked for that can ask again.", english.Plural(len(h.Cut), "cancellation"))
 	}
 	event, err := k.store.Types().Encode(ctx, eventstore.Draft{Stream: "shop", Value: Opened{}})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -61,7 +62,7 @@ func (o *options) replayInto(ctx context.Context, k *keeper, in *shop.Input, scr
 		}
 	}
 	if done.Malformed > 0 {
-		fmt.Fprintf(stderr, "shop-durable: skipped %s\n", shop.Plural(done.Malformed, "malformed row"))
+		fmt.Fprintf(stderr, "shop-durable: skipped %s\n", english.Plural(done.Malformed, "malformed row"))
 	}
 	switch {
 	case done.Interrupted:
@@ -101,7 +102,7 @@ func (o *options) compare(ctx context.Context, durable float64, screen *shop.Scr
 	}
 	bare := float64(done.Lines) / time.Since(began).Seconds()
 	screen.Printf("  %s lines/s; the same replay without a store %s lines/s: with it, it takes %.1f times as long",
-		number(int(durable)), number(int(bare)), bare/durable)
+		english.Group(int(durable)), english.Group(int(bare)), bare/durable)
 	return nil
 }
 
@@ -112,9 +113,9 @@ func (r reading) print(screen *shop.Screen) {
 		return
 	}
 	screen.Printf("\ndurability: %s appended in %.1f s, %s a second",
-		shop.Plural(r.Events, "event"), r.Busy.Seconds(), number(int(float64(r.Events)/r.Busy.Seconds())))
+		english.Plural(r.Events, "event"), r.Busy.Seconds(), english.Group(int(float64(r.Events)/r.Busy.Seconds())))
 	screen.Printf("  %s to the disk, of %.1f events each on average: events that are appended at the same time go there together",
-		shop.Plural(max(r.Commits, 1), "commit"), float64(r.Events)/float64(max(r.Commits, 1)))
+		english.Plural(max(r.Commits, 1), "commit"), float64(r.Events)/float64(max(r.Commits, 1)))
 	screen.Printf("  an append took %s at p50, %s at p99, %s at most, with its wait for the disk",
 		short(r.P50), short(r.P99), short(r.Max))
 	screen.Printf("  of %.1f s, %.1f s had an append under way; several at once, which add up to %.1f s",

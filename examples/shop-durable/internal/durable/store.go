@@ -12,6 +12,7 @@ import (
 
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
+	"example.com/signals/examples/internal/english"
 	"example.com/signals/examples/internal/shop"
 )
 
@@ -63,7 +64,7 @@ func (k *keeper) attach(ctx context.Context, s *shop.Shop, screen *shop.Screen) 
 	}
 	if h.Head > 0 {
 		screen.Printf("%s has %s with %s, of earlier runs: taken in within %.1f s.",
-			k.dir, shop.Plural(h.Orders, "invoice"), shop.Plural(h.Lines, "line"), time.Since(began).Seconds())
+			k.dir, english.Plural(h.Orders, "invoice"), english.Plural(h.Lines, "line"), time.Since(began).Seconds())
 	}
 	_, err = project(k.store)
 	return h, err
@@ -94,7 +95,7 @@ func (k *keeper) agree(ctx context.Context, s *shop.Shop, screen *shop.Screen) (
 		return false, nil
 	}
 	screen.Printf("\non disk: %s of %s in %s; the shop, the read model and a count of all %s agree",
-		shop.Plural(read.Lines, "line"), shop.Plural(read.Invoices, "invoice"), filepath.Join(k.dir, "shop.db"), shop.Plural(int(head), "event"))
+		english.Plural(read.Lines, "line"), english.Plural(read.Invoices, "invoice"), filepath.Join(k.dir, "shop.db"), english.Plural(int(head), "event"))
 	return true, nil
 }
 
@@ -114,6 +115,3 @@ func (k *keeper) close(ctx context.Context) error {
 	}
 	return errors.Join(err, k.db.Close())
 }
-
-// number sets the digits of n apart.
-func number(n int) string { return shop.FormatMoney(shop.Units(int64(n)), 0) }
