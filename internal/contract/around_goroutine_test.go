@@ -321,3 +321,38 @@ func TestAnAroundWithinAnotherIsCalledAsTheListenerIs(t *testing.T) {
 		})
 	}
 }
+
+// The failure that an Undo was to take back is nobody's once the Undo ends the goroutine:
+// the emitter cannot get it, and it must not be silent.
+func TestAFailureAroundAStepIsReportedIfItsUndoGoexits(t *testing.T) {
+	for _, want := range []error{errNo, signals.Veto(errNo)} {
+		k := new(kept)
+		s := signals.NewSync[int](k.handler(), signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+			_ = next(ctx)
+			return want
+		}))
+		s.Step(func(context.Context, int) (signals.Undo, error) {
+			return func(context.Context) error { runtime.Goexit(); return nil }, nil
+		}, signals.Key("a"))
+		for _, emit := range []func(){
+			func() { s.Emit(t.Context(), 1) },
+			func() { _ = s.TryEmit(t.Context(), 1) },
+			func() { _ = s.TryEmitAll(t.Context(), 1) },
+		} {
+			done := make(chan struct{})
+			go func() { defer close(done); emit() }()
+			await(t, done, "Goexit")
+			all := k.take()
+			if signals.IsVeto(want) {
+				if len(all) != 0 {
+					t.Errorf("got %v", all)
+				}
+			} else if len(all) != 1 || !errors.Is(all[0].Err, errNo) || all[0].Payload != 1 || all[0].Key != "a" {
+				t.Errorf("got %v", all)
+			}
+		}
+		if st := s.Stats(); st.Failures+st.Vetoes != 3 || signals.IsVeto(want) != (st.Vetoes == 3) {
+			t.Errorf("%v", st)
+		}
+	}
+}

@@ -69,9 +69,11 @@ func (c *Call) around(ctx context.Context, run Runner) (undo Undo, err error) {
 		c.Skip = w.skip
 		return w.undo, nil
 	}
+	c.Unheard = err // if the Undo calls runtime.Goexit
 	if uerr := w.takeBack(ctx); uerr != nil {
 		err = errors.Join(err, uerr)
 	}
+	c.Unheard = nil
 	return nil, err
 }
 

@@ -174,8 +174,9 @@ type Call struct {
 	// Set by Make: the listener has been called, and its call has ended; it wants
 	// those behind it not to be called.
 	Called, Skip bool
-	// Unheard is the error of an Undo while a Goexit unwinds the call, or nil. The caller of
-	// Make must see to it behind that, when nothing is returned.
+	// Unheard is what a Goexit that unwinds the call keeps from being returned, or nil: the
+	// error of an Undo, or of the call, if it is the Undo that ends the goroutine. The caller
+	// of Make must see to it behind that.
 	Unheard error
 }
 
