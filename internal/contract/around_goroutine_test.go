@@ -356,3 +356,37 @@ func TestAFailureAroundAStepIsReportedIfItsUndoGoexits(t *testing.T) {
 		}
 	}
 }
+
+// A body that ends the goroutine that an Around made for it ends the range's as well, as
+// without an Around, and EmitWait gets the failure that the handler gets.
+func TestGoexitOfABodyOnTheGoroutineOfAnAroundEndsTheRange(t *testing.T) {
+	k := new(kept)
+	s := signals.New[int](k.handler(), signals.Around(func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+		_ = elsewhere(ctx, l, next)
+		return nil
+	}))
+	ended := make(chan any, 1)
+	added := make(chan struct{})
+	defer s.ObserveListeners(func(*signals.ListenerInfo) { close(added) }, nil)()
+	go func() {
+		defer func() { ended <- recover() }()
+		for range s.Events(t.Context()) {
+			runtime.Goexit()
+		}
+		ended <- "it has come back"
+	}()
+	await(t, added, "the range")
+	if err := s.EmitWait(t.Context(), 1); !errors.Is(err, signals.ErrGoexit) {
+		t.Error(err)
+	}
+	if v := await(t, ended, "the end of the range"); v != nil {
+		t.Error(v)
+	}
+	if all := k.take(); len(all) != 1 || !errors.Is(all[0].Err, signals.ErrGoexit) {
+		t.Error(all)
+	}
+	settled(t, s)
+	if st := s.Stats(); !s.IsEmpty() || st.Failures != 1 || st.Deliveries != 1 {
+		t.Error(st)
+	}
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"runtime"
 	"unsafe"
 
 	"example.com/signals/internal/inside"
@@ -92,8 +93,8 @@ func (g *Engine) answered(r *Reader) {
 }
 
 // body runs the body of the range for the claimed emission. A panic in it goes
-// on to whoever ranges; the emission is finished all the same, without the
-// EmitWait being told that it went well.
+// on to whoever ranges, and so does a Goexit; the emission is finished all the same,
+// without the EmitWait being told that it went well.
 func (l *Loop) body() {
 	g, r, from := l.g, l.r, l.cl.from
 	slot := g.slot(l.cl.c, from)
@@ -111,7 +112,7 @@ func (l *Loop) body() {
 	}
 	call := listen.Call{Member: r.m, Handler: r.h, Timed: r.timing != nil && tally.Sampled(from)}
 	defer func() {
-		if call.Called && !l.yielded {
+		if call.Called && !l.yielded && outcome == nil {
 			outcome = r.l.Lost()
 		}
 	}()
@@ -134,6 +135,9 @@ func (l *Loop) body() {
 		l.over = true // dropped, while its filter or an observer ran
 	default:
 		l.at = from + 1
+	}
+	if call.Called && !l.yielded { // the body has ended the goroutine that an Around made for it, and wants to end this one
+		runtime.Goexit()
 	}
 }
 
