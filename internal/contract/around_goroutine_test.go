@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime"
 	"testing"
+	"time"
 
 	"example.com/signals"
 )
@@ -389,4 +390,28 @@ func TestGoexitOfABodyOnTheGoroutineOfAnAroundEndsTheRange(t *testing.T) {
 	if st := s.Stats(); !s.IsEmpty() || st.Failures != 1 || st.Deliveries != 1 {
 		t.Error(st)
 	}
+}
+
+// With an Around the call begins with that, and calls begin in order: also if an observer
+// keeps the first one.
+func TestCallsOfAConcurrentListenerWithAnAroundBeginInOrder(t *testing.T) {
+	type key struct{}
+	var n notes
+	s := signals.New[int](
+		signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+			n.add("%v", ctx.Value(key{}))
+			return next(ctx)
+		}),
+		signals.Observe(signals.Observer{ListenerBegin: func(ctx context.Context, _ *signals.ListenerInfo) context.Context {
+			if ctx.Value(key{}) == 1 {
+				time.Sleep(50 * time.Millisecond)
+			}
+			return ctx
+		}}))
+	s.Subscribe(func(context.Context, int) error { return nil }, signals.Concurrency(2), signals.Filter(func(int) bool { return true }))
+	for v := range 4 {
+		s.Emit(context.WithValue(t.Context(), key{}, v), v)
+	}
+	settled(t, s)
+	n.expect(t, "0", "1", "2", "3")
 }

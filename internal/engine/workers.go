@@ -243,12 +243,14 @@ func (w *Worker) runObserved(slot unsafe.Pointer, timed bool) {
 		undo, ok, err := g.ops.run(ctx, h, filter, slot)
 		if r.turn != nil && filter && ok {
 			g.inTurn(r, w.cl.from)
-			if len(h.Around) > 0 { // the call begins with what wraps it
-				g.started(r, w.cl.from)
-			}
 		}
 		return undo, ok, err
-	}, func() listen.Runner { return g.ops.runner(slot) }, r.gone)
+	}, func() listen.Runner { // the call begins with what wraps it
+		if r.turn != nil {
+			g.started(r, w.cl.from)
+		}
+		return g.ops.runner(slot)
+	}, r.gone)
 	if !call.Called {
 		w.gone = err == nil && (r.gone() || r.h.Once && r.l.Claimed())
 	}
