@@ -415,3 +415,26 @@ func TestCallsOfAConcurrentListenerWithAnAroundBeginInOrder(t *testing.T) {
 	settled(t, s)
 	n.expect(t, "0", "1", "2", "3")
 }
+
+// An Around that fails is as a listener that fails: what wraps it and lets that pass has
+// not been asked to skip the rest, whatever the listener said.
+func TestSkipRestEndsWithTheFailureOfAnAroundBehindIt(t *testing.T) {
+	var n notes
+	s := signals.NewSync[int](
+		signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+			n.add("%v", next(ctx))
+			return nil
+		}),
+		signals.Around(func(ctx context.Context, l *signals.ListenerInfo, next func(context.Context) error) error {
+			if err := next(ctx); err != nil || l.Key == "b" {
+				return err
+			}
+			return errNo
+		}))
+	s.Subscribe(func(context.Context, int) error { return signals.SkipRest }, signals.Key("a"))
+	s.Subscribe(func(context.Context, int) error { n.add("b"); return nil }, signals.Key("b"))
+	if err := s.TryEmit(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	n.expect(t, "no", "b", "<nil>")
+}

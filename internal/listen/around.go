@@ -87,8 +87,10 @@ func (w *wrapped) call(ctx context.Context, i int) (err error) {
 	} else {
 		err = w.wrap(ctx, i)
 	}
-	if err != nil && w.h.Of.Skips(err) {
-		w.skip, err = true, nil
+	if err != nil {
+		if w.skip = w.h.Of.Skips(err); w.skip {
+			return nil
+		}
 	}
 	return err
 }
