@@ -10,7 +10,8 @@ import (
 
 // AsyncSignal accepts emissions and calls its listeners on goroutines of its
 // own, which it starts when there is work and ends when there is none. The
-// zero value is ready; it must not be copied.
+// zero value is ready; it must not be copied. A payload of 64 KB or more by value
+// does not compile, as no channel takes one: emit a pointer to it.
 type AsyncSignal[T any] struct {
 	signal
 	first atomic.Pointer[engine.Engine] // the one engine, for Emit; set at first use

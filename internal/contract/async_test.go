@@ -483,3 +483,18 @@ func TestStatsOfAnAsyncSignalAndItsListeners(t *testing.T) {
 		}
 	})
 }
+
+// A channel, which Chan makes, takes no more by value.
+func TestAPayloadMayHaveAlmost64KB(t *testing.T) {
+	type page [1<<16 - 1]byte
+	s := signals.New[page]()
+	var got byte
+	s.AddListener(func(_ context.Context, p page) { got = p[len(p)-1] })
+	var p page
+	p[len(p)-1] = 7
+	s.Emit(t.Context(), p)
+	settled(t, s)
+	if got != 7 {
+		t.Errorf("got %d", got)
+	}
+}
