@@ -7,7 +7,7 @@ import (
 	"iter"
 	"runtime"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"example.com/signals"
 )
@@ -393,27 +393,38 @@ func TestGoexitOfABodyOnTheGoroutineOfAnAroundEndsTheRange(t *testing.T) {
 }
 
 // With an Around the call begins with that, and calls begin in order: also if an observer
-// keeps the first one.
+// keeps the first one. What an Around sees of its start may be late, for it and the next
+// one run on two goroutines; that one begins behind the other is certain.
 func TestCallsOfAConcurrentListenerWithAnAroundBeginInOrder(t *testing.T) {
-	type key struct{}
-	var n notes
-	s := signals.New[int](
-		signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
-			n.add("%v", ctx.Value(key{}))
-			return next(ctx)
-		}),
-		signals.Observe(signals.Observer{ListenerBegin: func(ctx context.Context, _ *signals.ListenerInfo) context.Context {
-			if ctx.Value(key{}) == 1 {
-				time.Sleep(50 * time.Millisecond)
-			}
-			return ctx
-		}}))
-	s.Subscribe(func(context.Context, int) error { return nil }, signals.Concurrency(2), signals.Filter(func(int) bool { return true }))
-	for v := range 4 {
-		s.Emit(context.WithValue(t.Context(), key{}, v), v)
-	}
-	settled(t, s)
-	n.expect(t, "0", "1", "2", "3")
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		var observed, wrapped notes
+		kept := make(chan struct{})
+		s := signals.New[int](
+			signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+				wrapped.add("%v", ctx.Value(key{}))
+				return next(ctx)
+			}),
+			signals.Observe(signals.Observer{ListenerBegin: func(ctx context.Context, _ *signals.ListenerInfo) context.Context {
+				observed.add("%v", ctx.Value(key{}))
+				if ctx.Value(key{}) == 1 {
+					<-kept
+				}
+				return ctx
+			}}))
+		s.Subscribe(func(context.Context, int) error { return nil }, signals.Concurrency(2), signals.Filter(func(int) bool { return true }))
+		for v := range 4 {
+			s.Emit(context.WithValue(t.Context(), key{}, v), v)
+		}
+		synctest.Wait() // 2 has passed the filter, and waits for 1
+		wrapped.expect(t, "0")
+		close(kept)
+		mustDrain(t, s)
+		observed.expect(t, "0", "1", "2", "3")
+		if n := len(wrapped.take()); n != 3 {
+			t.Errorf("%d calls behind the first; want 3", n)
+		}
+	})
 }
 
 // An Around that fails is as a listener that fails: what wraps it and lets that pass has
