@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"runtime"
 	"slices"
+	"time"
 	"unsafe"
 
 	"example.com/signals/internal/inside"
@@ -125,9 +127,7 @@ func (w *Worker) serve() bool {
 }
 
 // next returns the first ready reader. Without one it lingers, as a spare
-// worker, for about as long as it takes to start a goroutine: if emissions
-// come thick and fast, it is cheaper to find the next one than to be started
-// for it. It is called with g.mu held and holds it when it returns.
+// worker. It is called with g.mu held and holds it when it returns.
 func (g *Engine) next() *Reader {
 	r := g.take()
 	if r != nil || g.spare > 0 || g.procs == 1 {
@@ -137,20 +137,45 @@ func (g *Engine) next() *Reader {
 	g.lingers = true
 	g.news.Store(false)
 	g.unlock()
-	for range lingering {
-		pause()
-		if g.news.Load() {
-			break
-		}
-	}
+	g.lookOut()
 	g.lock()
 	g.lingers = false
 	g.spare--
 	return g.take()
 }
 
-// lingering is how often a worker without work looks for some.
-const lingering = 32
+// lookOut looks for news, for about as long as it takes to start a goroutine: if
+// emissions come thick and fast, it is cheaper to find the next one than to be
+// started for it. With Linger it goes on, and gives way in between.
+func (g *Engine) lookOut() {
+	if g.glance() || g.linger == 0 {
+		return
+	}
+	until := tally.Clock() + g.linger
+	// Inside a bubble of testing/synctest no time passes while somebody looks.
+	for left := g.linger / glanceTime; left >= 0; left-- {
+		runtime.Gosched()
+		if g.glance() || tally.Clock() >= until || g.budget != nil && g.budget.owed(g) {
+			return
+		}
+	}
+}
+
+// glance looks for news a few times in a row.
+func (g *Engine) glance() bool {
+	for range glances {
+		pause()
+		if g.news.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	glances    = 32
+	glanceTime = 200 * time.Nanosecond // less than what glances take
+)
 
 // lock locks g.mu for a worker, which can wait, and disturbs those least that
 // hold it if it does so for long.

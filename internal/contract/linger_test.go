@@ -1,0 +1,87 @@
+package contract_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/signals"
+)
+
+// The two of these that wait are on the real clock: in a bubble no time passes
+// while a worker looks for work.
+
+// onGoroutine makes a listener that notes the goroutine that runs it.
+func onGoroutine(at *string) func(context.Context, int) {
+	return func(context.Context, int) {
+		buf := make([]byte, 64)
+		*at, _, _ = strings.Cut(string(buf[:runtime.Stack(buf, false)]), " [")
+	}
+}
+
+func severalProcessors(t *testing.T) {
+	old := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(max(old, 2)) // on one processor no worker lingers
+	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
+}
+
+func TestAWorkerThatLingersTakesTheNextEmission(t *testing.T) {
+	severalProcessors(t)
+	s := signals.New[int](signals.Linger(time.Hour))
+	var at string
+	s.AddListener(onGoroutine(&at))
+	first := ""
+	for n := range 20 {
+		if err := s.EmitWait(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		if first == "" {
+			first = at
+		}
+		if at != first {
+			t.Fatalf("emission %d ran on %s, those before on %s", n, at, first)
+		}
+		for range 100 {
+			runtime.Gosched() // a worker that does not linger would be gone
+		}
+	}
+	if n := s.Stats().Workers; n != 1 {
+		t.Errorf("%d workers, want the one that lingers", n)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the worker", func() bool { return s.Stats().Workers == 0 })
+}
+
+// With MaxWorkers(1) the worker that lingers is the only one there may be.
+func TestAWorkerDoesNotLingerWhereAnotherShardHasWork(t *testing.T) {
+	severalProcessors(t)
+	s := signals.NewSharded(3, func(n int) uint64 { return uint64(n) }, signals.MaxWorkers(1), signals.Linger(time.Hour))
+	sum := 0
+	s.AddListener(func(_ context.Context, n int) { sum += n })
+	for n := range 30 {
+		if err := s.EmitWait(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(t.Context()); err != nil || sum != 29*30/2 {
+		t.Errorf("%d, %v", sum, err)
+	}
+}
+
+func TestLingeringEndsWhereNoTimePasses(t *testing.T) {
+	severalProcessors(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := signals.New[int](signals.Linger(time.Millisecond))
+		s.AddListener(func(context.Context, int) {})
+		s.Emit(t.Context(), 1)
+		synctest.Wait()
+		if st := s.Stats(); st.Workers != 0 || st.Deliveries != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
