@@ -217,7 +217,11 @@ func parseSpeed(s string) (float64, error) {
 
 // newEngine makes an engine with the strategy, and serves its page.
 func newEngine(opts options, stderr io.Writer) (e *Engine, url string, stop func(), err error) {
-	e = New(Config{Log: slog.New(slog.NewTextHandler(stderr, nil))})
+	cfg := Config{Log: slog.New(slog.NewTextHandler(stderr, nil))}
+	if opts.replay != "" {
+		cfg.Linger = Lingering
+	}
+	e = New(cfg)
 	StartImbalance(e)
 	if opts.http == "" {
 		return e, "", func() {}, nil

@@ -100,7 +100,7 @@ var measuredTurns = func() func(t *testing.T) []took {
 			plainBooks(t, day)
 			one.plain = time.Since(begun)
 			runtime.GC()
-			e := New(Config{})
+			e := New(Config{Linger: Lingering})
 			StartImbalance(e)
 			one.engine = feed(t, e, day, Pace{}).Took
 			if got, want := e.Books().Checksum, o.checksum(); got != want {
@@ -199,7 +199,12 @@ func tradingRows() []figure {
 		{"tick to book at half rate, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.book[1] })},
 		{"tick to order at half rate, p50", 0, false, "us", halfRate(func(m *half) float64 { return m.order[0] })},
 		{"tick to order at half rate, p99.9", 1000, false, "us", halfRate(func(m *half) float64 { return m.order[1] })},
-		{"a goroutine that looks at the clock, same rate, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.idle })},
+		{"tick to order at half rate, shards that do not linger, p50", 0, false, "us", halfRate(func(m *half) float64 { return m.ending[0] })},
+		{"tick to order at half rate, shards that do not linger, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.ending[1] })},
+		{"tick to book at half rate, channels for market.data, p50", 0, false, "us", halfRate(func(m *half) float64 { return m.channels[0] })},
+		{"tick to book at half rate, channels for market.data, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.channels[1] })},
+		{"a goroutine that looks at the clock, half rate, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.clock })},
+		{"one on each processor that look at the clock, half rate, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.clocks })},
 		{"Emit of a tick returns after, p50", 0, false, "ns", emitReturns},
 		{"heap after 50 million messages / after 5 million", 1.25, false, "x", memoryOfALongDay},
 	}
@@ -269,57 +274,6 @@ func chain(t *testing.T, o Order) (float64, string, string) {
 
 func chainRefused(t *testing.T) (float64, string, string)  { return chain(t, buy(1, 10_5000)) }
 func chainAccepted(t *testing.T) (float64, string, string) { return chain(t, buy(1, 10_0000)) }
-
-// half is what is measured at half the full rate, in microseconds: p50 and
-// p99.9 of both latencies, and how late the machine alone makes a goroutine.
-type half struct {
-	rate        float64
-	book, order [2]float64
-	idle        float64
-}
-
-var halfRates = func() func(t *testing.T) *half {
-	var m *half
-	return func(t *testing.T) *half {
-		if m != nil {
-			return m
-		}
-		m = &half{rate: ofTurns(t, func(o took) float64 { return 5e6 / o.engine.Seconds() }) / 2}
-		var all [5][]float64
-		for range 3 {
-			e := New(Config{})
-			StartImbalance(e)
-			feed(t, e, theDay(t), Pace{Rate: m.rate})
-			b, o := e.ToBook().Percentiles(), e.ToOrder().Percentiles()
-			for i, d := range []time.Duration{b.P50, b.P999, o.P50, o.P999, idle(m.rate, 5_000_000)} {
-				all[i] = append(all[i], float64(d)/1e3)
-			}
-		}
-		m.book, m.order, m.idle = [2]float64{median(all[0]), median(all[1])}, [2]float64{median(all[2]), median(all[3])}, median(all[4])
-		return m
-	}
-}()
-
-// idle is the p99.9 of how late a goroutine is that does nothing but to wait for
-// the times at which messages would be due: nothing on this machine is sooner.
-func idle(rate float64, n int) time.Duration {
-	e := &Engine{began: time.Now()}
-	l := NewLatency()
-	began := e.Now()
-	for i := range n {
-		due := began + int64(float64(i)/rate*1e9) + 1
-		e.await(context.Background(), due)
-		l.Record(e.Now() - due)
-	}
-	return l.Percentiles().P999
-}
-
-func halfRate(of func(*half) float64) func(*testing.T) (float64, string, string) {
-	return func(t *testing.T) (float64, string, string) {
-		m := halfRates(t)
-		return of(m), "", fmt.Sprintf("%.2f million a second", m.rate/1e6)
-	}
-}
 
 // emitReturns times single emissions, clock included, at a pace that the books
 // keep up with.
