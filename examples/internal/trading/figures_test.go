@@ -205,6 +205,7 @@ func tradingRows() []figure {
 		{"tick to book at half rate, channels for market.data, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.channels[1] })},
 		{"a goroutine that looks at the clock, half rate, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.clock })},
 		{"one on each processor that look at the clock, half rate, p99.9", 0, false, "us", halfRate(func(m *half) float64 { return m.clocks })},
+		{"tick to order at half rate, p99.9 / theirs", 2, false, "x", halfRate(func(m *half) float64 { return m.order[1] / m.clocks })},
 		{"Emit of a tick returns after, p50", 0, false, "ns", emitReturns},
 		{"heap after 50 million messages / after 5 million", 1.25, false, "x", memoryOfALongDay},
 	}
