@@ -183,7 +183,8 @@
 //     of the listener; a second call of next, or one behind its end, is an error,
 //     and one on another goroutine is waited for; a Goexit there is a failure with
 //     [ErrGoexit]. To an Around outside of it, an Around is as the listener.
-//   - SyncSignal: an error after a Step has succeeded runs its Undo at once.
+//   - SyncSignal: an error after a Step has succeeded runs its Undo at once,
+//     whatever an Around outside makes of the error.
 //     AsyncSignal: it wraps the bodies of Events, and of batches.
 //
 // # Drain and Close

@@ -155,8 +155,8 @@ func Observe(o Observer) Option {
 // has not begun when wrap returns never does, so `go next(ctx)` alone may call nobody.
 // Where next ends its goroutine with runtime.Goexit, the call has failed with ErrGoexit.
 // To a wrap outside of it, one is as the listener. If wrap returns an
-// error after a Step has succeeded, the Undo of that runs at once. It is called
-// for what passes Filter, around the bodies of Events and batches too.
+// error after a Step has succeeded, the Undo of that runs at once, whatever a wrap
+// outside of it makes of the error. It is called for what passes Filter, around the bodies of Events and batches too.
 func Around(wrap func(ctx context.Context, l *ListenerInfo, next func(context.Context) error) error) Option {
 	if wrap == nil {
 		return wrongOption("Around(nil): give a function or leave the option out")

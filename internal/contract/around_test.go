@@ -303,3 +303,59 @@ func TestNilForNextIsTheContextThatTheAroundGot(t *testing.T) {
 	sub.Unsubscribe()
 	await(t, ended, "its context")
 }
+
+// What wraps an Around that fails may take that for a success: the step in it has been
+// undone by then, as a listener that fails has nothing to take back.
+func TestAStepIsUndoneWhereAnAroundFailsWhateverThoseOutsideMakeOfIt(t *testing.T) {
+	var n notes
+	swallows := signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		err := next(ctx)
+		n.add("outside %v", err)
+		return nil
+	})
+	fails := signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		if err := next(onTrail(ctx, "inside")); err != nil {
+			return err
+		}
+		return errNo
+	})
+	undone := func(err error) func(context.Context, int) (signals.Undo, error) {
+		return func(context.Context, int) (signals.Undo, error) {
+			return func(context.Context) error { n.add("undo"); return err }, nil
+		}
+	}
+	behind := func(context.Context, int) error { n.add("behind"); return errNo }
+
+	s := signals.NewSync[int](swallows, fails)
+	s.Step(undone(nil))
+	if err := s.TryEmit(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	n.expect(t, "undo", "outside no")
+
+	s = signals.NewSync[int](swallows, fails)
+	s.Step(undone(errors.New("it stays")))
+	s.Subscribe(behind)
+	if err := s.TryEmit(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	n.expect(t, "undo", "outside no\nundo: it stays", "behind", "outside no")
+}
+
+// A step that returns an error has not completed, whatever it returns beside.
+func TestAStepThatFailsInAnAroundIsNotUndone(t *testing.T) {
+	for _, opts := range [][]signals.Option{nil, {signals.Around(func(ctx context.Context, _ *signals.ListenerInfo, next func(context.Context) error) error {
+		return next(ctx)
+	})}} {
+		var n notes
+		s := signals.NewSync[int](opts...)
+		s.Step(n.step("first", nil))
+		s.Step(func(context.Context, int) (signals.Undo, error) {
+			return func(context.Context) error { n.add("what was not done"); return nil }, errNo
+		})
+		if err := s.TryEmit(t.Context(), 1); !errors.Is(err, errNo) {
+			t.Error(err)
+		}
+		n.expect(t, "first1", "undo first1")
+	}
+}

@@ -48,10 +48,11 @@ func (t *turn) end() {
 
 // wrapped is a call of a listener in what wraps it.
 type wrapped struct {
-	h    *Handler
-	run  Runner
-	undo Undo // of a step that has completed
-	skip bool // those behind are not to be called
+	h       *Handler
+	run     Runner
+	undo    Undo  // of a step that has completed
+	skip    bool  // those behind are not to be called
+	unheard error // what has failed and is being undone, which may call runtime.Goexit
 }
 
 // around calls the listener in what wraps it. run may be kept.
@@ -60,38 +61,45 @@ func (c *Call) around(ctx context.Context, run Runner) (undo Undo, err error) {
 	returned := false
 	defer func() {
 		if !returned { // runtime.Goexit: undo while unwinding
-			c.Unheard = w.takeBack(ctx)
+			c.Unheard = w.unheard
+			if uerr := w.takeBack(ctx); uerr != nil {
+				c.Unheard = uerr
+			}
 		}
 	}()
 	err = w.call(ctx, 0)
 	returned = true
-	if err == nil {
-		c.Skip = w.skip
-		return w.undo, nil
-	}
-	c.Unheard = err // if the Undo calls runtime.Goexit
-	if uerr := w.takeBack(ctx); uerr != nil {
-		err = errors.Join(err, uerr)
-	}
-	c.Unheard = nil
-	return nil, err
+	c.Skip = w.skip
+	return w.undo, err
 }
 
 // call calls the Around with that index or, behind the last one, the listener. Each has
 // a turn of its own: it may be called on a goroutine that the one outside of it has made
 // and left alone. It returns what came of it, a panic too, and nil if it Skips: that is no
-// failure, and what wraps it must not roll back.
-func (w *wrapped) call(ctx context.Context, i int) (err error) {
+// failure, and what wraps it must not roll back. What has failed has been undone: to what
+// wraps it, which may take it for a success, it is a listener that has failed.
+func (w *wrapped) call(ctx context.Context, i int) error {
 	if i == len(w.h.Around) {
-		w.undo, _, err = w.run(ctx, w.h, false)
-	} else {
-		err = w.wrap(ctx, i)
-	}
-	if err != nil {
-		if w.skip = w.h.Of.Skips(err); w.skip {
-			return nil
+		undo, _, err := w.run(ctx, w.h, false)
+		skip := err != nil && w.h.Of.Skips(err)
+		if err != nil && !skip {
+			return err // a step that has not completed, whatever it returns beside
 		}
+		w.undo, w.skip = undo, skip
+		return nil
 	}
+	err := w.wrap(ctx, i)
+	if err == nil {
+		return nil
+	}
+	if w.skip = w.h.Of.Skips(err); w.skip {
+		return nil
+	}
+	w.unheard = err
+	if uerr := w.takeBack(ctx); uerr != nil {
+		err = errors.Join(err, uerr)
+	}
+	w.unheard = nil
 	return err
 }
 
@@ -131,9 +139,11 @@ func (w *wrapped) around(ctx context.Context, i int, t *turn, next func(context.
 // takeBack undoes a step that has completed, in what has failed around it. Its error is
 // an *UndoError.
 func (w *wrapped) takeBack(ctx context.Context) (err error) {
-	if w.undo == nil {
+	undo := w.undo
+	if undo == nil {
 		return nil
 	}
+	w.undo = nil // once, also if it calls runtime.Goexit
 	defer func() {
 		if err != nil {
 			err = &UndoError{err}
@@ -141,5 +151,5 @@ func (w *wrapped) takeBack(ctx context.Context) (err error) {
 	}()
 	err = Running
 	defer w.h.Recover(&err)
-	return w.undo(context.WithoutCancel(ctx))
+	return undo(context.WithoutCancel(ctx))
 }
