@@ -5,12 +5,25 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"example.com/signals/eventstore"
 	"example.com/signals/eventstore/sqlite"
+	"github.com/ncruces/go-sqlite3"
 )
+
+// atRow is what the SQL function at_row calls.
+var atRow atomic.Pointer[context.CancelFunc]
+
+func init() {
+	sqlite3.AutoExtension(func(c *sqlite3.Conn) error {
+		return c.CreateFunction("at_row", 1, 0, func(ctx sqlite3.Context, _ ...sqlite3.Value) {
+			(*atRow.Load())()
+			ctx.ResultBool(true)
+		})
+	})
+}
 
 func one(kind string) []eventstore.Event { return []eventstore.Event{{Type: kind}} }
 
@@ -44,8 +57,8 @@ func TestAnUpdateIsDoneWholeOrNotAtAll(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	interrupted := db.Update(t.Context(), func(tx *sqlite.Tx) error {
 		work(tx)
-		time.AfterFunc(time.Millisecond, cancel)
-		_, _ = tx.ExecContext(ctx, "WITH RECURSIVE c(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM c) INSERT INTO mine SELECT n FROM c")
+		atRow.Store(&cancel) // while the statement runs: before it, nothing would be rolled back
+		_, _ = tx.ExecContext(ctx, "WITH RECURSIVE c(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM c) INSERT INTO mine SELECT n FROM c WHERE at_row(n)")
 		return nil
 	})
 	if interrupted == nil {
