@@ -163,7 +163,7 @@ func (db *DB) open() (_ *writer, err error) {
 			}
 		}()
 	}
-	crashed, err := rewrite(db.path + "-wal")
+	crashed, err := leftOver(db.path + "-wal")
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,10 @@ func (db *DB) open() (_ *writer, err error) {
 		}
 	}()
 	if crashed {
-		db.logger.Warn("sqlite: the store was not closed: recovering", "path", db.path)
+		db.logger.Warn("sqlite: the store was not closed, or another program has it open: recovering", "path", db.path)
+		if err := w.c.rewrite(db.path + "-wal"); err != nil {
+			return nil, fmt.Errorf("recovering: %w", err)
+		}
 		// Not TRUNCATE: of a WAL that is cut off without a sync, a power cut may
 		// leave a part, whose old pages would then replace newer ones.
 		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART); err != nil {

@@ -11,32 +11,46 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// rewrite replaces a WAL that was left over by a copy of it, made durable with
-// its name, and reports whether there was one. After a failed sync the
-// system's cache may have what the disk has not, and call it clean: SQLite would
-// find a commit that a power cut loses, and append behind the hole, losing all
-// that comes after. So it is with the name in the directory.
-func rewrite(wal string) (left bool, err error) {
-	in, err := os.Open(wal)
+// leftOver reports whether there is a WAL, with something in it, before anybody
+// here has opened the store.
+func leftOver(wal string) (bool, error) {
+	info, err := os.Stat(wal)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
+	return err == nil && info.Size() > 0, err
+}
+
+// rewrite writes a WAL that was left over to the disk anew, and makes its name
+// durable. After a failed sync the system's cache may have what the disk has not,
+// and call it clean: SQLite would find a commit that a power cut loses, and append
+// behind the hole, losing all that comes after. So it is with the name in the
+// directory.
+//
+// It is the same file afterwards, and nobody writes to it meanwhile: another
+// program may have it open. (A copy in its place would leave that one with the file
+// that was removed, and the index of this one: both would be corrupted.)
+func (c *conn) rewrite(wal string) (err error) {
+	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.run("ROLLBACK")) }()
+	f, err := os.OpenFile(wal, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) { // SQLite removes one that is of no database
+		return nil
+	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	if info, err := in.Stat(); err != nil || info.Size() == 0 {
-		return false, err
-	}
-	out, err := os.Create(wal + "-copy")
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
 	if err != nil {
-		return true, err
+		return err
 	}
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return true, errors.Join(err, os.Remove(out.Name()))
+	if _, err := io.Copy(io.NewOffsetWriter(f, 0), io.NewSectionReader(f, 0, info.Size())); err != nil {
+		return err
 	}
-	return true, errors.Join(os.Rename(out.Name(), wal), syncDir(filepath.Dir(wal)))
+	return errors.Join(f.Sync(), syncDir(filepath.Dir(wal)))
 }
 
 const (
