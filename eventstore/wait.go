@@ -67,26 +67,32 @@ func (s *Store) wait(ctx context.Context, key string, p Position) error {
 			told = w.changed
 		}
 		if !working {
-			c, err := s.checkpoint(ctx, keys, key)
-			switch {
-			case err != nil:
+			if over, err := s.stands(ctx, keys, key, p, l != nil); over || err != nil {
+				l.forget(w)
 				return err
-			case foundForeign(c):
-				return s.listeners.whyEnded(key, c.Stopped)
-			case c.Position >= p:
-				_, _, err := s.sameHistory(ctx, c)
-				return err
-			case l == nil:
-				if err := s.listeners.whyEnded(key, c.Stopped); err != nil {
-					return err
-				}
 			}
 		}
 		s.rest(ctx, told, changed, working)
-		if l != nil {
-			l.forget(w)
-		}
+		l.forget(w)
 	}
+}
+
+// stands reports whether the checkpoint of the key is at p or behind it, or why
+// it will not come there.
+func (s *Store) stands(ctx context.Context, keys Checkpoints, key string, p Position, here bool) (bool, error) {
+	c, err := s.checkpoint(ctx, keys, key)
+	switch {
+	case err != nil:
+		return false, err
+	case foundForeign(c):
+		return true, s.listeners.whyEnded(key, c.Stopped)
+	case c.Position >= p:
+		_, _, err := s.sameHistory(ctx, c)
+		return true, err
+	case here:
+		return false, nil
+	}
+	return false, s.listeners.whyEnded(key, c.Stopped)
 }
 
 // rest waits for what lets Wait look again: for the listener if it works here,
@@ -131,6 +137,9 @@ func (l *Listener) waitFor(p Position) (w *positionWait, working bool) {
 }
 
 func (l *Listener) forget(w *positionWait) {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.waits, w)
