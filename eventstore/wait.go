@@ -116,11 +116,12 @@ func (s *Store) rest(ctx context.Context, told, changed <-chan struct{}, working
 }
 
 // waitFor returns what tells that the listener has come to p, or that it works
-// no more, and whether it works; nil if it has been there.
+// no more, and whether it works; nil if it has been there. Where it stands by, it
+// knows where the key was, and not yet whether that is of this history.
 func (l *Listener) waitFor(p Position) (w *positionWait, working bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.state.at >= p {
+	if l.state.at >= p && !l.state.standby && !l.state.ended {
 		return nil, true
 	}
 	w = &positionWait{p: p, changed: make(chan struct{})}

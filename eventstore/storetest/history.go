@@ -101,6 +101,21 @@ var historyCases = []testCase{
 		h.ok(h.store.DeleteCheckpoint(h.ctx, "k2"))
 		h.ok(h.store.Check(h.ctx))
 	}},
+	// A listener that stands by, or has only just begun, knows where the key was, and not
+	// whether that is here.
+	{"WaitNoticesItBeforeTheListenerDoes", func(h *harness) {
+		h.keeps()
+		able[eventstore.Importer](h)
+		source, file := h.another(events(8)...)
+		h.older(file, 5)
+		h.append(events(10)...)
+		h.carry(source, "k")
+		lease := must(able[eventstore.Leaser](h).Lease(h.ctx, "k"))
+		l := h.listenTo(h.store, "k", eventstore.All(), mustNot(h))
+		equal(h, "Wait", foreign(h, h.store.Wait(h.ctx, "k", 7)).Position, 8)
+		lease.Release()
+		await(h, "the end of the listener", l.Done())
+	}},
 	{"AnotherStoreWithTheSameIDsIsNoticed", func(h *harness) {
 		h.keeps()
 		named := events(3)
