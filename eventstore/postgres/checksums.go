@@ -7,13 +7,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ChecksumsAfter returns those of up to limit events after that position.
+// ChecksumsAfter returns those of up to limit events after that position, up to
+// where one is missing.
 func (db *DB) ChecksumsAfter(ctx context.Context, after eventstore.Position, limit int) (out []eventstore.Checksum, err error) {
 	if err := db.ready(ctx); err != nil {
 		return nil, err
 	}
 	err = db.retry(ctx, func() error {
-		rows, err := db.pool.Query(ctx, db.sql("SELECT sum FROM {s}.events WHERE position > $1 ORDER BY position LIMIT $2"), column(after), limit)
+		// Behind a gap they would be taken for those of other events.
+		rows, err := db.pool.Query(ctx, db.sql(`SELECT sum FROM (
+			SELECT position, sum, row_number() OVER (ORDER BY position) AS n FROM {s}.events WHERE position > $1 ORDER BY position LIMIT $2
+			) e WHERE position = $1 + n ORDER BY position`), column(after), limit)
 		if err != nil {
 			return err
 		}

@@ -68,3 +68,22 @@ func TestEventsOfVersion2HaveNoChecksumAndThoseThatComeHave(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// An event that is missing is not said to have changed those behind it.
+func TestBehindAGapNothingHasChanged(t *testing.T) {
+	ctx := within(t)
+	pool := newPool(t, sharedServer(t))
+	db := open(t, pool, newSchema())
+	store := eventstore.New(db)
+	for range 20 {
+		must(store.Append(ctx, []eventstore.Event{{Type: "a"}}))
+	}
+	must(pool.Exec(ctx, db.sql("DELETE FROM {s}.events WHERE position = 7; UPDATE {s}.events SET data = '\\x00' WHERE position = 12")))
+	v, err := store.Verify(ctx)
+	if v.Events != 19 || err == nil || !strings.Contains(err.Error(), "position 8 follows 6") {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if text := err.Error(); strings.Count(text, "not what was stored") != 1 || !strings.Contains(text, "position 12, ") {
+		t.Errorf("%v; want that of position 12 alone", err)
+	}
+}

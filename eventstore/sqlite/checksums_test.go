@@ -115,3 +115,22 @@ func TestEventsOfVersion3HaveNoChecksumAndThoseThatComeHave(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Those behind an event that is missing would be taken for those of others.
+func TestChecksumsEndAtAGap(t *testing.T) {
+	db := opened(t, filepath.Join(t.TempDir(), "db"))
+	for range 9 {
+		if _, err := eventstore.New(db).Append(t.Context(), []eventstore.Event{{Type: "type"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := db.do(t.Context(), &job{run: func(w *writer) error { return w.c.run("DELETE FROM eventstore_events WHERE position = 5") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[eventstore.Position]int{0: 4, 2: 2, 3: 1, 4: 0, 5: 4, 8: 1, 9: 0} {
+		if got, err := db.ChecksumsAfter(t.Context(), after, 100); err != nil || len(got) != want {
+			t.Errorf("after %d: %d, %v; want %d", after, len(got), err, want)
+		}
+	}
+}
