@@ -53,8 +53,16 @@ func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 // archive and back-ups have the key for as long as they are kept.
 func (db *DB) ForgetSubject(ctx context.Context, subject string) error {
 	err := db.inTx(ctx, "forget subject", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, db.sql(`WITH gone AS (DELETE FROM {s}.subjects WHERE subject = $1 RETURNING id)
-			INSERT INTO {s}.old_keys (id) SELECT id FROM gone`), subject)
+		// Two statements, so that the tables are locked in the order in which an import
+		// of keys locks them: one over both would lock them in either.
+		rows, err := tx.Query(ctx, db.sql("DELETE FROM {s}.subjects WHERE subject = $1 RETURNING id"), subject)
+		if err != nil {
+			return named("forget subject", err)
+		}
+		gone, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err == nil {
+			_, err = tx.Exec(ctx, db.sql("INSERT INTO {s}.old_keys (id) SELECT unnest($1::text[])"), orEmpty(gone))
+		}
 		if err == nil {
 			_, err = tx.Exec(ctx, db.sql("UPDATE {s}.old_keys SET subject = NULL, key = NULL WHERE subject = $1"), subject)
 		}

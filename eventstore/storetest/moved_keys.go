@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"example.com/signals/eventstore"
 )
@@ -175,6 +177,37 @@ var movedKeyCases = []testCase{
 		refused(put(lines...), "history", "its own")
 		_, err := h.store.Import(h.ctx, strings.NewReader(strings.Join(lines, "")))
 		h.check(err != nil && strings.Contains(err.Error(), "these are keys"), "error %v", err)
+	}},
+	{"KeysAreImportedWhileSubjectsAreForgotten", func(h *harness) {
+		b := able[eventstore.KeyMover](h)
+		var all sync.WaitGroup
+		failed := make(chan error, 1000)
+		const each = 20
+		for n := range 3 {
+			all.Go(func() {
+				for i := range each {
+					subject := fmt.Sprint(n, "-", i)
+					_, _, err := b.SubjectKey(h.ctx, subject)
+					failed <- errors.Join(err, b.ForgetSubject(h.ctx, subject))
+				}
+			})
+			all.Go(func() {
+				for i := range each {
+					_, err := b.ImportSubjectKeys(h.ctx, []eventstore.SubjectKey{{ID: fmt.Sprint("old", n, "-", i)}})
+					failed <- err
+				}
+			})
+		}
+		all.Wait()
+		close(failed)
+		for err := range failed {
+			h.ok(err)
+		}
+		keys := must(b.SubjectKeys(h.ctx, "", 1000))
+		equal(h, "keys", len(keys), 2*3*each)
+		for _, k := range keys {
+			h.check(k.Forgotten(), "%s is not forgotten", k.ID)
+		}
 	}},
 	{"ManyKeys", func(h *harness) {
 		b := able[eventstore.KeyMover](h)
