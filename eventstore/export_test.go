@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,55 @@ func TestImportNeedsABackendThatCan(t *testing.T) {
 	store := eventstore.New(struct{ eventstore.Backend }{eventstore.Memory()})
 	if _, err := store.Import(t.Context(), strings.NewReader("")); !errors.Is(err, eventstore.ErrUnsupported) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What no export has in the middle does not end one.
+func TestAnEmptyLineIsNotTheEndOfAnImport(t *testing.T) {
+	source := eventstore.New(eventstore.Memory())
+	mustAppend(t, source, "a", "b", "c")
+	var events, keys bytes.Buffer
+	if _, err := source.Export(t.Context(), &events, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.ExportKeys(t.Context(), &keys); err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(events.Bytes(), []byte("\n"))
+	for _, empty := range []string{"\n", "\r\n", "  \n"} {
+		store := eventstore.New(eventstore.Memory())
+		text := bytes.Join(lines[:2], nil)
+		text = append(append(text, empty...), bytes.Join(lines[2:], nil)...)
+		at, err := store.Import(t.Context(), bytes.NewReader(text))
+		if at != 1 || err == nil || !strings.Contains(err.Error(), "line 3: the line is empty") {
+			t.Errorf("%q: imported up to %d, %v", empty, at, err)
+		}
+		first, rest, _ := strings.Cut(keys.String(), "\n")
+		if _, err := store.ImportKeys(t.Context(), strings.NewReader(first+"\n"+empty+rest)); err == nil || !strings.Contains(err.Error(), "line 2: the line is empty") {
+			t.Errorf("%q: keys: %v", empty, err)
+		}
+	}
+}
+
+// cutOff is a backend whose connection is lost in an import.
+type cutOff struct{ able }
+
+func (cutOff) Import(context.Context, string, []eventstore.Recorded) error {
+	return fmt.Errorf("connection lost: %w", io.EOF)
+}
+
+func TestTheEndOfAConnectionIsNotThatOfAnImport(t *testing.T) {
+	source := eventstore.New(eventstore.Memory())
+	for range 600 { // more than a batch
+		mustAppend(t, source, "a")
+	}
+	var events bytes.Buffer
+	if _, err := source.Export(t.Context(), &events, 0); err != nil {
+		t.Fatal(err)
+	}
+	store := eventstore.New(cutOff{eventstore.Memory().(able)})
+	if at, err := store.Import(t.Context(), &events); at != 0 || err == nil || !strings.Contains(err.Error(), "connection lost") {
+		t.Errorf("imported up to %d, %v", at, err)
 	}
 }
 

@@ -77,23 +77,24 @@ func (i *importing) run(ctx context.Context) error {
 			return err
 		}
 		text, err := i.in.next()
+		if errors.Is(err, io.EOF) { // of the lines; one of a backend or of a line is an error
+			break
+		}
 		if err == nil {
 			err = i.take(ctx, text)
 		}
-		switch {
-		case errors.Is(err, io.EOF):
-			if i.identity == "" {
-				return errors.New("there is nothing to import: want the lines that Export writes")
-			}
-			if err := i.flush(ctx); err != nil {
-				return err
-			}
-			return i.keysHere(ctx)
-		case err != nil:
+		if err != nil {
 			// What was read before is stored, so that a repetition goes on here.
 			return errors.Join(fmt.Errorf("line %d: %w", i.in.line, err), i.flush(ctx))
 		}
 	}
+	if i.identity == "" {
+		return errors.New("there is nothing to import: want the lines that Export writes")
+	}
+	if err := i.flush(ctx); err != nil {
+		return err
+	}
+	return i.keysHere(ctx)
 }
 
 // keysHere returns ErrKeysMissing if the store that the events are of had keys,
@@ -205,7 +206,9 @@ func (i *importing) flush(ctx context.Context) error {
 func strictly(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := d.Decode(v); errors.Is(err, io.EOF) {
+		return errors.New("the line is empty")
+	} else if err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
