@@ -169,6 +169,35 @@ func TestAnEmptyLineIsNotTheEndOfAnImport(t *testing.T) {
 	}
 }
 
+// JSON puts U+FFFD where a byte is damaged: an id, or a tag, that nobody has given.
+func TestADamagedByteIsNotImportedAsAnotherCharacter(t *testing.T) {
+	backend := eventstore.Memory()
+	source := eventstore.New(backend)
+	if _, err := source.Append(t.Context(), []eventstore.Event{{ID: "first", Type: "a"}, {ID: "order-7", Type: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := backend.(eventstore.KeyStore).SubjectKey(t.Context(), "order-7"); err != nil {
+		t.Fatal(err)
+	}
+	var events, keys bytes.Buffer
+	if _, err := source.Export(t.Context(), &events, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.ExportKeys(t.Context(), &keys); err != nil {
+		t.Fatal(err)
+	}
+	damaged := func(text bytes.Buffer) io.Reader {
+		return bytes.NewReader(bytes.Replace(text.Bytes(), []byte("order-7"), []byte("order\xff7"), 1))
+	}
+	store := eventstore.New(eventstore.Memory())
+	if at, err := store.Import(t.Context(), damaged(events)); at != 1 || err == nil || !strings.Contains(err.Error(), "line 3: it is damaged") {
+		t.Errorf("imported up to %d, %v", at, err)
+	}
+	if n, err := eventstore.New(eventstore.Memory()).ImportKeys(t.Context(), damaged(keys)); n != 0 || err == nil || !strings.Contains(err.Error(), "line 2: it is damaged") {
+		t.Errorf("%d keys, %v", n, err)
+	}
+}
+
 // cutOff is a backend whose connection is lost in an import.
 type cutOff struct{ able }
 

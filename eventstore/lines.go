@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // lineReader reads the lines of an export.
@@ -21,6 +22,8 @@ func (l *lineReader) next() ([]byte, error) {
 		part, err := l.in.ReadSlice('\n')
 		text = append(text, part...)
 		switch {
+		case err == nil && !utf8.Valid(text): // JSON would put other characters in their place
+			return nil, errors.New("it is damaged: it is not UTF-8")
 		case err == nil:
 			return text, nil
 		case errors.Is(err, io.EOF) && len(text) == 0:
