@@ -133,8 +133,8 @@ func (s *Store) hasKeys(ctx context.Context) (found bool, err error) {
 // It may be repeated. A key that was forgotten here stays forgotten, and what was
 // forgotten there is forgotten here. A subject that has a key here keeps it for
 // what comes, and has the other one for what is there. It refuses keys of
-// another history, unless the store is empty, and what was cut off: nothing is
-// taken over then.
+// another history, unless the store is empty, what was cut off, and two files in
+// one: nothing is taken over then.
 //
 // It needs a backend that is a KeyMover, else the error is ErrUnsupported.
 func (s *Store) ImportKeys(ctx context.Context, r io.Reader) (int, error) {
@@ -209,7 +209,12 @@ func readKeys(ctx context.Context, r io.Reader) (keys []SubjectKey, identity str
 				err = fmt.Errorf("it counts %s, and %d that were forgotten, where there are %d and %d", plural(end.Keys, "key"), end.Forgotten, len(keys)-forgotten, forgotten)
 			}
 			if err == nil {
-				return keys, identity, nil
+				if _, err = lines.next(); errors.Is(err, io.EOF) {
+					return keys, identity, nil
+				}
+				if err == nil {
+					err = errors.New("there is more behind the end of the keys: give each file of ExportKeys to an ImportKeys of its own")
+				}
 			}
 		default:
 			var k SubjectKey

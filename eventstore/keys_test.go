@@ -84,6 +84,24 @@ func TestKeysThatAreCutOffAreRefused(t *testing.T) {
 	}
 }
 
+// Of two files in one nobody would miss the second.
+func TestWhatIsBehindTheKeysIsNotPassedOver(t *testing.T) {
+	backend := eventstore.Memory()
+	s := eventstore.New(backend, eventstore.Types(people(backend.(eventstore.KeyStore))))
+	record(t, s, named{"1", "Ann"})
+	var both bytes.Buffer
+	for range 2 {
+		if _, err := s.ExportKeys(t.Context(), &both); err != nil {
+			t.Fatal(err)
+		}
+		record(t, s, named{"2", "Bob"})
+	}
+	n, err := eventstore.New(eventstore.Memory()).ImportKeys(t.Context(), &both)
+	if n != 0 || err == nil || !strings.Contains(err.Error(), "line 4: there is more") {
+		t.Errorf("%d keys, %v", n, err)
+	}
+}
+
 // What Import of keys accepts, Export writes back.
 func FuzzImportKeys(f *testing.F) {
 	backend := eventstore.Memory()
