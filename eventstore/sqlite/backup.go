@@ -14,7 +14,8 @@ const backupPages = 1000
 // Backup writes the store as it is at this moment, with the user's tables, to a
 // new file, while others read and write. The copy is on the disk when it returns,
 // and has the same identity. The WAL cannot begin anew meanwhile. A file that is
-// there already is an error.
+// there already is an error. No more people can read it than the store, which may
+// have keys in it.
 func (db *DB) Backup(ctx context.Context, path string) error {
 	if ctx == nil {
 		ctx = context.Background()
@@ -22,7 +23,11 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if err := db.usable(ctx); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return fmt.Errorf("sqlite: backup: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 	if err != nil {
 		return fmt.Errorf("sqlite: backup: %w", err)
 	}

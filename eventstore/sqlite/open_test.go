@@ -194,6 +194,22 @@ func TestAStoreIsTheSameAfterReopeningAndInABackup(t *testing.T) {
 	}
 }
 
+// A back-up has the keys of Encrypted, too.
+func TestABackupIsReadByNobodyWhoCannotReadTheStore(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no permissions of others there")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "db")
+	db := open(t, path)
+	if err := errors.Join(os.Chmod(path, 0o600), db.Backup(t.Context(), filepath.Join(dir, "copy"))); err != nil {
+		t.Fatal(err)
+	}
+	if info := must(os.Stat(filepath.Join(dir, "copy")))(t); info.Mode().Perm() != 0o600 {
+		t.Errorf("the back-up has mode %o, the store 600", info.Mode().Perm())
+	}
+}
+
 func TestTooLargeIsRefusedAndHarmsNobody(t *testing.T) {
 	store := eventstore.New(open(t, filepath.Join(t.TempDir(), "db")))
 	_, err := store.Append(t.Context(), []eventstore.Event{{Type: "a", Data: make([]byte, 64<<20+1)}})
