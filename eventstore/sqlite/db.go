@@ -167,6 +167,11 @@ func (db *DB) open() (_ *writer, err error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if crashed && isCorrupted(err) {
+			err = fmt.Errorf("%w; if it is a back-up in the place of another file, %[2]s-wal and %[2]s-shm are of that one: remove them, and open it again", err, db.path)
+		}
+	}()
 	w, err := newWriter(db, db.path)
 	if err != nil {
 		return nil, err
@@ -180,11 +185,6 @@ func (db *DB) open() (_ *writer, err error) {
 	if crashed {
 		db.logger.Warn("sqlite: the store was not closed, or another program has it open: recovering", "path", db.path)
 		if err := w.c.rewrite(db.path + "-wal"); err != nil {
-			return nil, fmt.Errorf("recovering: %w", err)
-		}
-		// Not TRUNCATE: of a WAL that is cut off without a sync, a power cut may
-		// leave a part, whose old pages would then replace newer ones.
-		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART); err != nil {
 			return nil, fmt.Errorf("recovering: %w", err)
 		}
 	}
@@ -201,7 +201,19 @@ func (db *DB) open() (_ *writer, err error) {
 	if err := w.load(); err != nil {
 		return nil, err
 	}
-	return w, w.c.verifyEnd(w.head, crashed)
+	if err := w.c.verifyEnd(w.head, crashed); err != nil {
+		return nil, err
+	}
+	if crashed {
+		// Not before: a WAL that is not of this file, but of one that a back-up has
+		// taken the place of, would spoil the back-up.
+		// Not TRUNCATE: of a WAL that is cut off without a sync, a power cut may
+		// leave a part, whose old pages would then replace newer ones.
+		if _, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART); err != nil {
+			return nil, fmt.Errorf("recovering: %w", err)
+		}
+	}
+	return w, nil
 }
 
 // end closes the connection after the last job.

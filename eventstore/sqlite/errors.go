@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
@@ -38,6 +39,11 @@ func unwritable(path string, err error) error {
 		}
 	}
 	return fmt.Errorf("the directory %s cannot be written to, and a store needs files beside it, %s-lock and others: make it writable, or have the store in another one: %w", filepath.Dir(path), filepath.Base(path), err)
+}
+
+// isCorrupted reports whether what was found in the file makes no sense.
+func isCorrupted(err error) bool {
+	return err != nil && (errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) || strings.Contains(err.Error(), "corrupted: "))
 }
 
 // explain says in words what SQLite's codes mean here, for a store in that file.
