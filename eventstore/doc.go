@@ -116,9 +116,9 @@
 //   - [Store.Export] writes lines of JSON, [Store.Import] takes them over with
 //     identity, positions, versions and times. Both go on where they were cut
 //     off, and Import compares what is there already.
-//   - Neither has the keys of [Encrypted], and Import says if they are missing:
-//     [Store.ExportKeys] and [Store.ImportKeys] move them. What was forgotten
-//     stays forgotten.
+//   - Neither has the keys of [Encrypted]: [Store.ExportKeys] and [Store.ImportKeys]
+//     move them, and an Import into a store that has none says that they are missing.
+//     What was forgotten stays forgotten.
 //   - [Store.Check] verifies the whole store: also, by a checksum that was stored with
 //     it, that each event is what was appended. [Store.Verify] says how much it was.
 //

@@ -17,7 +17,8 @@ import (
 // Copies made before (of the keys: backups and what ExportKeys wrote; read
 // models, a Load in another goroutine) are not reached; a listener that owns a
 // read model can be told by an event of your own. The store remembers which keys
-// were forgotten, and ImportKeys brings none of them back.
+// were forgotten, and ImportKeys brings none of them back. Of keys that are not here
+// yet (ErrKeysMissing) it knows nothing: call it after ImportKeys.
 func (s *Store) Forget(ctx context.Context, subject string) error {
 	ctx = orBackground(ctx)
 	if err := s.forget(ctx, subject); err != nil {

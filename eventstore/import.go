@@ -36,7 +36,8 @@ const (
 // Where the exported store had keys of Encrypted and this one has none, the
 // events are imported, and the error is ErrKeysMissing: call ImportKeys, before
 // Import if there are listeners; or leave it at that if what is encrypted may
-// be Erased here.
+// be Erased here. A store that has some keys is not asked for those that have been
+// made since: call ImportKeys with every Import.
 func (s *Store) Import(ctx context.Context, r io.Reader) (Position, error) {
 	ctx = orBackground(ctx)
 	if err := s.ready(ctx); err != nil {

@@ -7,8 +7,9 @@
 //	store := eventstore.New(db)
 //
 // Open makes a schema with the tables, or brings an older one up to date; a role
-// that may not do so can open what another one has made. The pool stays the
-// caller's: close the Store, then the DB, then the pool.
+// that may not do so can open what another one has made, if it has rights on its
+// tables: after an update also on those that are new. The pool stays the caller's:
+// close the Store, then the DB, then the pool.
 //
 // # Order, and what it costs
 //
