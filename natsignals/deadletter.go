@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,6 +36,11 @@ func newGraveyard(ctx context.Context, n *Consumer, from *jetstream.StreamInfo) 
 	return &graveyard{subject}, nil
 }
 
+// What a header with this prefix says is an order to the stream that the message was
+// for: to take it only behind a certain other one, to remove those before it, to
+// forget it soon, to wait for the rest of its batch. Another stream must not obey.
+const serversOwn = "Nats-"
+
 // bury publishes a message as a dead letter and, when that is acknowledged,
 // takes it off the consumer. If it cannot be published it is false: the message is
 // still on its way, and nothing is lost.
@@ -42,6 +48,7 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	n := p.n
 	letter := &nats.Msg{Subject: n.dead.subject, Data: m.Data(), Header: make(nats.Header, len(m.Headers())+len(DeadLetterHeaders))}
 	maps.Copy(letter.Header, m.Headers())
+	maps.DeleteFunc(letter.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, serversOwn) })
 	seq := strconv.FormatUint(meta.Sequence.Stream, 10)
 	letter.Header.Set(jetstream.MsgIDHeader, "dead:"+placeOf(meta)+":"+n.name)
 	letter.Header.Set(HeaderError, headerText(textOf(cause)))

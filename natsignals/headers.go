@@ -26,7 +26,8 @@ const (
 	headerTraceState  = "tracestate"
 )
 
-// Headers of a dead letter, beside those that the message had.
+// Headers of a dead letter, beside those that the message had. Those of the message
+// that begin with "Nats-" are left out: they are for the stream that it was in.
 const (
 	HeaderError    = "Signals-Error"    // the last error
 	HeaderAttempts = "Signals-Attempts" // how often it was tried
@@ -37,7 +38,7 @@ const (
 )
 
 // DeadLetterHeaders lists the headers that a dead letter has beside those of
-// the message. Its Nats-Msg-Id is made of stream, sequence, the time at which the
+// the message. Its own Nats-Msg-Id is made of stream, sequence, the time at which the
 // message was stored, and consumer, so that it is stored once.
 var DeadLetterHeaders = []string{HeaderError, HeaderAttempts, HeaderStream, HeaderSequence, HeaderSubject, HeaderConsumer}
 

@@ -3,11 +3,15 @@ package bridge_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"example.com/signals"
 	"example.com/signals/natsignals"
@@ -192,5 +196,53 @@ func TestADeadLetterThatCannotBeStoredIsNotLost(t *testing.T) {
 	eventually(t, "a dead letter", func() bool { return c.Stats().DeadLetters == 1 })
 	if n := w.stored("DEAD"); n != 1 {
 		t.Errorf("%d dead letters are stored; want 1", n)
+	}
+}
+
+// Some headers are orders to a stream. The one of the dead letters is another, and
+// may not take them, or, worse, does.
+func TestADeadLetterGivesNoOrdersThatWereForTheStreamOfTheMessage(t *testing.T) {
+	for name, headers := range map[string]nats.Header{
+		"expected stream":   {"Nats-Expected-Stream": {"ORDERS"}},
+		"expected sequence": {"Nats-Expected-Last-Sequence": {"0"}},
+		"replaces others":   {"Nats-Rollup": {"sub"}},
+		"does not last":     {"Nats-TTL": {"1s"}},
+		"in a batch":        {"Nats-Batch-Id": {"b"}, "Nats-Batch-Sequence": {"1"}, "Nats-Batch-Commit": {"1"}},
+	} {
+		for _, allowed := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", allowed ", allowed), func(t *testing.T) {
+				w := newWorld(t)
+				w.streamOf(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"},
+					AllowRollup: true, AllowMsgTTL: true, AllowAtomicPublish: true})
+				dead := w.streamOf(jetstream.StreamConfig{Name: "DEAD", Subjects: []string{"dead.>"},
+					AllowRollup: allowed, AllowMsgTTL: allowed, AllowAtomicPublish: allowed})
+				w.put("dead.orders", Order{ID: 1}) // an older one
+				m := &nats.Msg{Subject: "orders.placed", Data: []byte(`{"id":2}`), Header: maps.Clone(headers)}
+				m.Header.Set("Tenant", "acme")
+				if ack, err := w.nc.RequestMsg(m, 5*time.Second); err != nil || strings.Contains(string(ack.Data), "error") {
+					t.Fatalf("%v: %s", err, ack.Data)
+				}
+				s := async()
+				closeSignal(t, s)
+				s.Subscribe(func(context.Context, Order) error { return errDeclined })
+				c := w.consume("ORDERS", "shipping", s, natsignals.DeadLetter("dead.orders"), natsignals.Attempts(1))
+				eventually(t, "a dead letter", func() bool { return c.Stats().DeadLetters == 1 })
+				if n := w.stored("DEAD"); n != 2 {
+					t.Errorf("%d dead letters are stored; want the older one and this one", n)
+				}
+				letter, err := dead.GetMsg(w.ctx, 2)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for name := range headers {
+					if got := letter.Header.Get(name); got != "" {
+						t.Errorf("the dead letter has %s: %s", name, got)
+					}
+				}
+				if got := letter.Header.Get("Tenant"); got != "acme" {
+					t.Errorf("Tenant is %q; want that of the message", got)
+				}
+			})
+		}
 	}
 }
