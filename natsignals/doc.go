@@ -162,7 +162,10 @@
 //     position comes again. [Fold] and ids that are made of the place in the stream
 //     tell a sequence that is given out a second time.
 //   - A consumer or stream that exists and is configured otherwise than asked
-//     is an error that names the field and both values. Nothing is changed.
+//     is an error that names the field and both values. Nothing is changed. A consumer
+//     that somebody changes so under way ends the Consumer with that error, but for
+//     max_ack_pending without Ordered; one that is paused is told in its Stats
+//     and the log.
 //   - Unreachable, without JetStream, permission denied, too large, no such stream
 //     in this account: each is an error that says what to do. A server that is away,
 //     and one that denies, do not answer: that is known when [Timeout] is over, and

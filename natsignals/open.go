@@ -39,7 +39,7 @@ func (n *Consumer) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.parts = append(n.parts, newPart(n, cons))
+		n.parts = append(n.parts, newPart(n, cons, cfg))
 	}
 	return nil
 }

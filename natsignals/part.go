@@ -16,12 +16,14 @@ import (
 type part struct {
 	n     *Consumer
 	cons  jetstream.Consumer
-	born  time.Time     // when the consumer on the server was made
-	slots chan struct{} // one for each message that may be here
-	floor uint64        // of the stream, up to which all is acknowledged, at the last look; under n.mu
-	acked uint64        // the highest sequence whose acknowledgement was confirmed here; under n.mu
+	want  jetstream.ConsumerConfig // what it must be
+	born  time.Time                // when the consumer on the server was made
+	slots chan struct{}            // one for each message that may be here
+	floor uint64                   // of the stream, up to which all is acknowledged, at the last look; under n.mu
+	acked uint64                   // the highest sequence whose acknowledgement was confirmed here; under n.mu
 
 	pending uint64 // at the last look: in the stream, not yet delivered; under n.mu
+	paused  bool   // at the last look: by somebody, on the server; under n.mu
 
 	idle    chan jetstream.Msg // to a goroutine that waits for a message
 	waiting atomic.Int32       // such goroutines
@@ -31,12 +33,15 @@ type part struct {
 	again context.CancelFunc
 }
 
-func newPart(n *Consumer, cons jetstream.Consumer) *part {
+func newPart(n *Consumer, cons jetstream.Consumer, want jetstream.ConsumerConfig) *part {
 	slots := n.c.inFlight
 	if n.c.ordered > 0 {
 		slots = 1
 	}
-	return &part{n: n, cons: cons, born: cons.CachedInfo().Created, slots: make(chan struct{}, slots), idle: make(chan jetstream.Msg)}
+	return &part{
+		n: n, cons: cons, want: want, born: cons.CachedInfo().Created,
+		slots: make(chan struct{}, slots), idle: make(chan jetstream.Msg),
+	}
 }
 
 // How long a request for messages stays at the server, and how often the server

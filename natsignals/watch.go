@@ -87,6 +87,9 @@ func (n *Consumer) lost(p *part, stream bool) error {
 	case !cons.CachedInfo().Created.Equal(p.born):
 		return fmt.Errorf("%s: %w: it was made again at %v", what, ErrConsumerLost, cons.CachedInfo().Created.Format(time.RFC3339Nano))
 	default:
+		if err := n.edited(p, cons.CachedInfo().Config); err != nil {
+			return err
+		}
 		if stream {
 			if err := n.beyond(ctx, cons.CachedInfo()); err != nil {
 				return err
@@ -95,6 +98,18 @@ func (n *Consumer) lost(p *part, stream bool) error {
 		n.noted(p, cons.CachedInfo(), acked)
 	}
 	return nil
+}
+
+// edited says that somebody has changed the consumer into what Consume would refuse:
+// the server may leave messages out from now on, or give them up, and tells nobody.
+// How many may wait is another matter, unless they must be one: to change
+// Retrying in one process after the other, this is updated first.
+func (n *Consumer) edited(p *part, got jetstream.ConsumerConfig) error {
+	want := p.want
+	if n.c.ordered == 0 {
+		want.MaxAckPending = got.MaxAckPending
+	}
+	return n.checkConsumer(got, want)
 }
 
 // beyond says that a consumer is behind the end of its stream, which then has lost
@@ -115,6 +130,14 @@ func (n *Consumer) beyond(ctx context.Context, info *jetstream.ConsumerInfo) err
 func (n *Consumer) noted(p *part, info *jetstream.ConsumerInfo, acked uint64) {
 	n.mu.Lock()
 	p.pending = info.NumPending
+	changed := info.Paused != p.paused
+	p.paused = info.Paused
+	switch {
+	case info.Paused:
+		n.stats.Err = fmt.Sprintf("natsignals: consumer %q of %q is paused on the server, for another %v; resume it", info.Name, n.stream, info.PauseRemaining.Round(time.Second))
+	case changed:
+		n.stats.Err = ""
+	}
 	before := p.floor
 	if info.Delivered.Stream < acked {
 		before = max(before, acked)
@@ -126,6 +149,10 @@ func (n *Consumer) noted(p *part, info *jetstream.ConsumerInfo, acked uint64) {
 		clear(n.retries.of) // what fails now may be another message with that sequence
 	}
 	n.mu.Unlock()
+	if changed {
+		n.c.log.Warn("natsignals: a consumer was paused or resumed on the server", "stream", n.stream, "consumer", info.Name,
+			"paused", info.Paused, "for", info.PauseRemaining)
+	}
 	if back {
 		n.c.log.Warn("natsignals: the position of a consumer went back; what came after it comes again",
 			"stream", n.stream, "consumer", info.Name, "from", before, "to", info.AckFloor.Stream)
