@@ -42,8 +42,12 @@ func (p *Publisher) once(ctx context.Context, m *nats.Msg) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.c.timeout)
 	defer cancel()
+	acknowledged := 1
 	err := p.publish(ctx, m)
-	p.settled(1, err)
+	if err != nil {
+		acknowledged = 0
+	}
+	p.settled(acknowledged, err)
 	return err
 }
 

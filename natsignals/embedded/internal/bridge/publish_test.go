@@ -32,6 +32,9 @@ func TestTryEmitSucceedsOnlyIfTheStreamHasAcknowledged(t *testing.T) {
 	if !errors.Is(err, natsignals.ErrUnreachable) && !errors.Is(err, natsignals.ErrNotAcknowledged) {
 		t.Errorf("TryEmit without a server: %v; want ErrUnreachable or ErrNotAcknowledged", err)
 	}
+	if st := p.Stats(); st.Acknowledged != 1 || st.Repeats != 1 {
+		t.Errorf("%+v; want 1 acknowledged, and 1 attempt that failed", st)
+	}
 	w.up()
 	eventually(t, "TryEmit succeeds again", func() bool { return s.TryEmit(w.ctx, Order{ID: 3}) == nil })
 	if err := p.Close(w.ctx); err != nil {
