@@ -56,6 +56,8 @@ type ConsumerStats struct {
 type feed struct {
 	signal    func() string // its name
 	listeners func() int
+	closed    func() bool
+	inside    func() bool // whether a listener is what runs on this goroutine
 	handle    func(ctx context.Context, data []byte) error
 }
 
@@ -86,6 +88,12 @@ func Consume[T any](ctx context.Context, js jetstream.JetStream, stream, durable
 	return consume(ctx, c, js, stream, durable, feed{
 		signal:    func() string { return s.Stats().Name },
 		listeners: s.Len,
+		closed:    func() bool { return s.Stats().Closed },
+		inside: func() bool { // the signal knows, and says so before it looks at the context
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			return errors.Is(s.Drain(ended), signals.ErrWouldDeadlock)
+		},
 		handle: func(ctx context.Context, data []byte) error {
 			payload, err := decode[T](c.codec, data)
 			if err != nil {
@@ -208,10 +216,14 @@ func (n *Consumer) Stats() ConsumerStats {
 
 // Close fetches no more, and returns when what is being handled is finished:
 // nil, or an error that wraps ctx.Err and says how many are left; they go on,
-// and Close can be called again to wait on.
+// and Close can be called again to wait on. Inside a listener of the signal, which
+// it would wait for, it returns signals.ErrWouldDeadlock at once and closes nothing.
 func (n *Consumer) Close(ctx context.Context) error {
 	if ctx == nil {
 		ctx = context.Background()
+	}
+	if n.feed.inside() {
+		return fmt.Errorf("natsignals: close the consumer %q of %q: %w", n.name, n.stream, signals.ErrWouldDeadlock)
 	}
 	n.mu.Lock()
 	n.stop()

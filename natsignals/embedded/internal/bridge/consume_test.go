@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/signals"
 	"example.com/signals/natsignals"
 )
 
@@ -224,4 +225,33 @@ func TestCloseFinishesWhatIsBeingHandledAndGivesBackTheRest(t *testing.T) {
 	}
 	w.consume("ORDERS", "shipping", s, natsignals.InFlight(1), natsignals.AckWait(time.Hour)) // goes on where it was
 	eventually(t, "the rest", got.has(3))
+}
+
+func TestCloseInsideAListenerWouldWaitForItselfAndIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := async()
+	closeSignal(t, s)
+	gate, closed := make(chan struct{}), make(chan error, 1)
+	var c *natsignals.Consumer
+	s.Subscribe(func(context.Context, Order) error {
+		<-gate // until c is set
+		closed <- c.Close(context.Background())
+		return nil
+	})
+	c = w.consume("ORDERS", "shipping", s)
+	close(gate)
+	w.put("orders.placed", Order{ID: 1})
+	select {
+	case err := <-closed:
+		if !errors.Is(err, signals.ErrWouldDeadlock) {
+			t.Errorf("%v; want ErrWouldDeadlock", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("Close waits for the listener that has called it")
+	}
+	eventually(t, "handled, and nothing is closed", func() bool { return c.Stats().Handled == 1 })
+	if err := c.Close(w.ctx); err != nil {
+		t.Errorf("Close outside: %v", err)
+	}
 }
