@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"example.com/signals"
 )
 
 // part fetches from one consumer on the server: all of a Consumer, or one
@@ -103,9 +105,13 @@ func (n *Consumer) fetched(p *part, err error, failed int) {
 
 // waitForListeners returns when the signal has a listener, false when nothing
 // more is to be fetched. The signal tells nobody when it gets one, so this
-// looks, ten times a second at the most.
+// looks, ten times a second at the most. One that is closed never gets one.
 func (p *part) waitForListeners() bool {
 	for wait := time.Millisecond; p.n.feed.listeners() == 0; wait = min(2*wait, 100*time.Millisecond) {
+		if p.n.feed.closed() {
+			p.n.end(fmt.Errorf("natsignals: consumer %q of %q: the signal: %w", p.n.name, p.n.stream, signals.ErrClosed))
+			return false
+		}
 		if pause(p.n.ctx, wait, nil) != nil {
 			return false
 		}

@@ -98,6 +98,26 @@ func TestAClosedSignalEndsTheConsumer(t *testing.T) {
 	}
 }
 
+// A signal without listeners that is closed gets none, and so nothing would ever be
+// fetched.
+func TestASignalThatIsClosedWithoutListenersEndsTheConsumer(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	before, after := async(), async()
+	c := w.consume("ORDERS", "shipping", before)
+	for _, s := range []*signals.AsyncSignal[Order]{before, after} {
+		if err := s.Close(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for when, c := range map[string]*natsignals.Consumer{"before": c, "after": w.consume("ORDERS", "billing", after)} {
+		eventually(t, when+": the consumer has ended", func() bool { return c.Err() != nil })
+		if err := c.Err(); !errors.Is(err, signals.ErrClosed) {
+			t.Errorf("%s: Err is %v; want the signal's ErrClosed", when, err)
+		}
+	}
+}
+
 func TestAConsumerGoesOnAfterTheServerWasAway(t *testing.T) {
 	w := newWorld(t)
 	w.stream("ORDERS", "orders.>")
