@@ -116,6 +116,9 @@ func (n *Consumer) edited(p *part, got jetstream.ConsumerConfig) error {
 // its end, in a power cut for example, or is an older copy. The server leaves
 // out what is stored until the stream is as long again as it was, and tells nobody.
 func (n *Consumer) beyond(ctx context.Context, info *jetstream.ConsumerInfo) error {
+	if info.Delivered.Consumer == 0 && info.Delivered.Stream+1 == info.Config.OptStartSeq {
+		return nil // it has not begun, since it was told to begin there
+	}
 	s, err := n.js.Stream(ctx, n.stream) // after the consumer: it only grows
 	if err != nil || info.Delivered.Stream <= s.CachedInfo().State.LastSeq {
 		return nil // an error is found again by the next look

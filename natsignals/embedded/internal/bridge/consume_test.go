@@ -190,6 +190,25 @@ func TestANewDurableBeginsWhereItIsTold(t *testing.T) {
 	w.put("orders.placed", Order{ID: 6})
 }
 
+func TestANewDurableCanBeginWithAMessageThatIsYetToCome(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	w.put("orders.placed", orders(2)...)
+	s := async()
+	closeSignal(t, s)
+	var got record
+	s.Subscribe(got.listen)
+	asked := &looking{JetStream: w.js}
+	w.js = asked
+	c := w.consume("ORDERS", "shipping", s, natsignals.FromSequence(5), natsignals.Ordered(1), natsignals.CheckEvery(20*time.Millisecond))
+	eventually(t, "it has looked, more often than it doubts", func() bool { return asked.looks.Load() > 5 })
+	w.put("orders.placed", orders(6)[2:]...)
+	eventually(t, "2 handled", func() bool { return c.Stats().Handled == 2 })
+	if ids := got.ids(); len(ids) != 2 || ids[0] != 5 || ids[1] != 6 || c.Err() != nil {
+		t.Errorf("got %v, %v; want 5 and 6", ids, c.Err())
+	}
+}
+
 func TestCloseFinishesWhatIsBeingHandledAndGivesBackTheRest(t *testing.T) {
 	w := newWorld(t)
 	w.stream("ORDERS", "orders.>")
