@@ -81,7 +81,7 @@ func (n *Consumer) obtain(ctx context.Context, want jetstream.ConsumerConfig) (j
 	if err := n.checkConsumer(cons.CachedInfo().Config, want); err != nil {
 		return nil, err
 	}
-	return cons, n.beyond(ctx, cons.CachedInfo())
+	return cons, sure(ctx, func() error { return n.beyond(ctx, cons.CachedInfo()) })
 }
 
 // checkConsumer compares what is on the server with what it must be. Where a

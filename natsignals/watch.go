@@ -49,16 +49,21 @@ const (
 // look asks, and ends the Consumer if its consumer is lost. Whether the stream still is
 // as long as it was is one question more, which only watch has the time for.
 func (n *Consumer) look(p *part, stream bool) {
-	err := n.lost(p, stream)
-	for range doubts {
-		if err == nil || pause(n.ctx, doubt, nil) != nil {
-			return
-		}
-		err = n.lost(p, stream)
-	}
-	if err != nil {
+	if err := sure(n.ctx, func() error { return n.lost(p, stream) }); err != nil {
 		n.end(err)
 	}
+}
+
+// sure returns what lost says, and says again.
+func sure(ctx context.Context, lost func() error) error {
+	err := lost()
+	for range doubts {
+		if err == nil || pause(ctx, doubt, nil) != nil {
+			return err
+		}
+		err = lost()
+	}
+	return err
 }
 
 // lost asks once, and says what makes it impossible to go on.

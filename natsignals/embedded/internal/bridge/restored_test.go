@@ -110,7 +110,8 @@ func TestMessagesOfAStreamThatWasMadeAgainAreNotTakenForThoseThatAreDone(t *test
 // that has lost its end.
 type shorter struct {
 	jetstream.JetStream
-	end uint64 // 0: all is there
+	end   uint64 // 0: all is there
+	again int    // after so many looks all is there again, unless it was 0
 }
 
 type shortStream struct {
@@ -123,7 +124,11 @@ func (s *shorter) Stream(ctx context.Context, name string) (jetstream.Stream, er
 	if err != nil || s.end == 0 {
 		return stream, err
 	}
-	return &shortStream{stream, s.end}, nil
+	short := &shortStream{stream, s.end}
+	if s.again--; s.again == 0 {
+		s.end = 0
+	}
+	return short, nil
 }
 
 func (s *shortStream) CachedInfo() *jetstream.StreamInfo {
@@ -147,10 +152,18 @@ func TestAConsumerBehindTheEndOfItsStreamIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc, js := w.connect()
-	short := &shorter{js, 3}
+	short := &shorter{JetStream: js, end: 3}
 	_, err := natsignals.Consume(w.ctx, short, "ORDERS", "shipping", s, natsignals.Logger(quiet))
 	if !errors.Is(err, natsignals.ErrConsumerLost) || !strings.Contains(err.Error(), "it is at 5, and the stream ends at 3") {
 		t.Errorf("%v; want ErrConsumerLost with both", err)
+	}
+	short.end, short.again = 3, 2 // the stream itself, and its end once: a cluster that has just come back
+	early, err := natsignals.Consume(w.ctx, short, "ORDERS", "shipping", s, natsignals.Logger(quiet))
+	if err != nil {
+		t.Fatalf("it looked short once: %v", err)
+	}
+	if err := early.Close(w.ctx); err != nil {
+		t.Fatal(err)
 	}
 	short.end = 5
 	again, err := natsignals.Consume(w.ctx, short, "ORDERS", "shipping", s, natsignals.Logger(quiet))
