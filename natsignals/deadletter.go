@@ -59,12 +59,14 @@ func (p *part) bury(m jetstream.Msg, meta *jetstream.MsgMetadata, attempts int, 
 	letter.Header.Set(HeaderConsumer, n.name)
 	ctx, cancel := context.WithTimeout(context.Background(), n.c.timeout)
 	defer cancel()
-	_, err := store(ctx, n.js, letter, false)
+	duplicate, err := store(ctx, n.js, letter, false)
 	if errors.Is(err, errNotStored) { // at once: another time it has its old id
-		_, err = store(ctx, n.js, letter, false)
+		duplicate, err = store(ctx, n.js, letter, false)
 	}
 	if err != nil {
-		err = explain(n.js.Conn(), fmt.Sprintf("publish a dead letter on %q", n.dead.subject), err)
+		if !duplicate {
+			err = explain(n.js.Conn(), fmt.Sprintf("publish a dead letter on %q", n.dead.subject), err)
+		}
 		n.count(func(s *ConsumerStats) { s.Err = err.Error() })
 		n.c.log.Error("natsignals: a dead letter could not be published; the message is tried again",
 			"stream", n.stream, "durable", n.name, "sequence", meta.Sequence.Stream, "err", err)

@@ -197,19 +197,20 @@ func batchOf(msgs []*nats.Msg) int {
 // publish publishes one message.
 func (p *Publisher) publish(ctx context.Context, m *nats.Msg) error {
 	duplicate, err := store(ctx, p.js, m, p.oneSubject)
-	if duplicate {
+	switch {
+	case duplicate && err == nil:
 		p.mu.Lock()
 		p.stats.Duplicates++
 		p.mu.Unlock()
-	}
-	if errors.Is(err, ErrTooLarge) {
+	case duplicate, errors.Is(err, ErrTooLarge):
 		return err
 	}
 	return p.explain(m.Subject, err)
 }
 
-// store publishes one message, and believes that it is a duplicate only if the
-// stream has it; else the message has a new id when it returns errNotStored.
+// store publishes one message, and believes that it is a duplicate, as the stream
+// says, only if the stream has it; else the message has a new id when it returns
+// errNotStored. The error about a duplicate is explained already.
 func store(ctx context.Context, js jetstream.JetStream, m *nats.Msg, oneSubject bool) (duplicate bool, err error) {
 	ack, err := js.PublishMsg(ctx, m)
 	switch {
@@ -221,7 +222,8 @@ func store(ctx context.Context, js jetstream.JetStream, m *nats.Msg, oneSubject 
 	if err = verify(ctx, js, m, ack, oneSubject); errors.Is(err, errNotStored) {
 		burn(m)
 	}
-	return err == nil, err
+	doing := fmt.Sprintf("look for the message on %q that the stream %q calls a duplicate", m.Subject, ack.Stream)
+	return true, explain(js.Conn(), doing, err)
 }
 
 // burn gives a message a new id for the stream, which refuses the one that it had

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,27 @@ func TestAMessageThatMayNotBePublishedIsDeniedAndNotLost(t *testing.T) {
 	}
 	if stream, err := admin.Stream(t.Context(), "ORDERS"); err != nil || stream.CachedInfo().State.Msgs != 1 {
 		t.Errorf("%+v, %v; want the message that waited", stream.CachedInfo().State, err)
+	}
+}
+
+// To believe that a message is a duplicate the bridge looks for it. One who may not look
+// must be told that, and not that the publishing is in doubt.
+func TestADuplicateThatMayNotBeLookedForIsDeniedByName(t *testing.T) {
+	_, _, js, admin := restricted(t, "$JS.API.STREAM.MSG.GET.>")
+	if _, err := admin.Publish(t.Context(), "orders.placed", []byte(`{"id":1}`), jetstream.WithMsgID("order-1")); err != nil {
+		t.Fatal(err)
+	}
+	s := signals.NewSync[Order]()
+	if _, err := natsignals.Publish(t.Context(), js, s, "orders.placed", natsignals.AcceptLoss(), natsignals.Logger(quiet), soon,
+		natsignals.ID(func(o Order) string { return fmt.Sprint("order-", o.ID) })); err != nil {
+		t.Fatal(err)
+	}
+	err := s.TryEmit(t.Context(), Order{ID: 1})
+	if !errors.Is(err, natsignals.ErrDenied) || !strings.Contains(err.Error(), "$JS.API.STREAM.MSG.GET.ORDERS") || !strings.Contains(err.Error(), "calls a duplicate") {
+		t.Errorf("%v; want ErrDenied that names what may not be read, and why it is", err)
+	}
+	if err := s.TryEmit(t.Context(), Order{ID: 2}); err != nil {
+		t.Errorf("one that is no duplicate: %v", err)
 	}
 }
 
