@@ -113,7 +113,11 @@ func kindOf(nc *nats.Conn, doing string, err error) (help string, kind error) {
 		// The server refuses without answering the request: the connection
 		// gets the refusal by the side, and the request runs into its time.
 		if last := nc.LastError(); last != nil && errors.Is(last, nats.ErrPermissionViolation) && concerns(last, doing) {
-			return last.Error() + "; " + granted, ErrDenied
+			help := granted
+			if strings.Contains(last.Error(), "Subscription to") {
+				help += ", and reconnect (ForceReconnect): the server has ended the subscription for its answers"
+			}
+			return last.Error() + "; " + help, ErrDenied
 		}
 		return "", ErrNoAnswer
 	}

@@ -97,6 +97,45 @@ func TestADuplicateThatMayNotBeLookedForIsDeniedByName(t *testing.T) {
 	}
 }
 
+// The server ends subscriptions that are not permitted any more, also that of the client for
+// all answers, and does not bring it back when it is permitted again.
+func TestAnswersThatMayNotBeReceivedUnderWayComeAgainAfterAReconnect(t *testing.T) {
+	srv, opts, js, _ := restricted(t, "elsewhere")
+	s := async()
+	closeSignal(t, s)
+	p, err := natsignals.Publish(t.Context(), js, s, "orders.placed", natsignals.AcceptLoss(), natsignals.Logger(quiet), soon, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeNow(p.Close) })
+	if err := s.EmitWait(t.Context(), Order{ID: 1}); err != nil {
+		t.Fatal(err)
+	}
+	denied := *opts
+	denied.Users = []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{
+		Subscribe: &server.SubjectPermission{Deny: []string{"_INBOX.>"}}}}, opts.Users[1]}
+	if err := srv.ReloadOptions(&denied); err != nil {
+		t.Fatal(err)
+	}
+	s.Emit(t.Context(), Order{ID: 2})
+	eventually(t, "it is said, with what to do", func() bool {
+		text := p.Stats().Err
+		return strings.Contains(text, natsignals.ErrDenied.Error()) && strings.Contains(text, "and reconnect (ForceReconnect)")
+	})
+	if err := srv.ReloadOptions(opts); err != nil {
+		t.Fatal(err)
+	}
+	if err := js.Conn().ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st := p.Stats(); st.Acknowledged != 2 {
+		t.Errorf("%+v; want 2 acknowledged", st)
+	}
+}
+
 // A request for messages that the server refuses is one that is never answered.
 func TestAConsumerThatMayNotFetchSaysSo(t *testing.T) {
 	_, _, js, _ := restricted(t, "$JS.API.CONSUMER.MSG.NEXT.>")
