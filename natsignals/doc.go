@@ -64,8 +64,7 @@
 //     the next emission goes on.
 //   - A retry that the stream calls a duplicate is believed only if the stream has
 //     the message, which takes the permission to read it ($JS.API.STREAM.MSG.GET);
-//     else it is published under a new Nats-Msg-Id. The same holds
-//     of a dead letter.
+//     else it is published under a new Nats-Msg-Id. The same holds of a dead letter.
 //
 // # What a Relay publishes
 //

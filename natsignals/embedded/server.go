@@ -95,12 +95,13 @@ func start(c *config, dir, host string, port int) (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	srv.SetLoggerV2(newLogger(c), false, false, false)
+	log := newLogger(c)
+	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
-	if !srv.ReadyForConnections(c.ready) {
+	if err := ready(srv, log, c.ready); err != nil {
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		return nil, fmt.Errorf("embedded: the server on %s with directory %s takes no connections after %v; Logger tells why", c.addr, dir, c.ready)
+		return nil, fmt.Errorf("embedded: the server on %s with directory %s takes no connections: %w", c.addr, dir, err)
 	}
 	if !srv.JetStreamEnabled() {
 		srv.Shutdown()
@@ -108,6 +109,23 @@ func start(c *config, dir, host string, port int) (*server.Server, error) {
 		return nil, fmt.Errorf("embedded: JetStream cannot use the directory %s; Logger tells why", dir)
 	}
 	return srv, nil
+}
+
+// ready returns when the server takes connections, or why it never will.
+func ready(srv *server.Server, log *logger, within time.Duration) error {
+	for began := time.Now(); ; {
+		select {
+		case text := <-log.fatal:
+			return errors.New(text)
+		default:
+		}
+		if srv.ReadyForConnections(50 * time.Millisecond) {
+			return nil
+		}
+		if time.Since(began) > within {
+			return fmt.Errorf("none after %v; Logger tells why", within)
+		}
+	}
 }
 
 func splitAddr(addr string) (host string, port int, err error) {

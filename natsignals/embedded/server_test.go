@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -80,4 +81,22 @@ func TestStartRefusesWhatMakesNoSense(t *testing.T) {
 			t.Errorf("%s: %v; want an error with %q", name, err, c.want)
 		}
 	}
+}
+
+func TestAnAddressThatIsTakenIsAnErrorAtOnce(t *testing.T) {
+	addr := strings.TrimPrefix(start(t, t.TempDir()).URL(), "nats://")
+	dir, failed := t.TempDir(), make(chan error, 1)
+	go func() {
+		_, err := embedded.Start(dir, embedded.Listen(addr), embedded.Logger(slog.New(slog.DiscardHandler)))
+		failed <- err
+	}()
+	select {
+	case err := <-failed:
+		if err == nil || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "address already in use") {
+			t.Errorf("%v; want an error that names the address and says that it is in use", err)
+		}
+	case <-time.After(30 * time.Second): // half of what Start waits for connections
+		t.Fatal("Start waits for connections that it will never get")
+	}
+	start(t, dir) // which is free
 }
