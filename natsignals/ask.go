@@ -22,6 +22,8 @@ const (
 	group     = "signals" // responders on one subject share its requests
 )
 
+var errNoConn = errors.New("the connection is nil")
+
 // RemoteError is the error with which the other side answered.
 type RemoteError struct {
 	Subject string
@@ -45,13 +47,14 @@ func Ask[Q, A any](ctx context.Context, nc *nats.Conn, subject string, q Q) (A, 
 	if err := checkSubject(subject); err != nil {
 		return a, err
 	}
+	if nc == nil {
+		return fail(errNoConn)
+	}
 	data, err := json.Marshal(q)
 	if err != nil {
 		return fail(err)
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	ctx = orBackground(ctx)
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		var cancel context.CancelFunc
@@ -98,8 +101,11 @@ type Responder struct {
 // processes, share the requests. The context that fn gets ends when the one who
 // asks waits no longer. An error of fn, and a panic in it, is the answer.
 func Answer[Q, A any](nc *nats.Conn, subject string, fn func(context.Context, Q) (A, error)) (*Responder, error) {
-	if fn == nil {
+	switch {
+	case fn == nil:
 		return nil, fmt.Errorf("natsignals: answer on %q: the function is nil", subject)
+	case nc == nil:
+		return nil, fmt.Errorf("natsignals: answer on %q: %w", subject, errNoConn)
 	}
 	if err := checkSubject(subject); err != nil {
 		return nil, err
@@ -175,9 +181,7 @@ func guarded(fn func() ([]byte, error)) (data []byte, err error) {
 // Close takes no more requests, and returns when those under way are answered,
 // or ctx ends. It may be called again.
 func (r *Responder) Close(ctx context.Context) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	ctx = orBackground(ctx)
 	r.mu.Lock()
 	first := !r.closing
 	r.closing = true

@@ -78,9 +78,13 @@ var errUnheard = errors.New("natsignals: the signal has no listener")
 // in the package comment; ctx bounds the checks, and its values are those of
 // the listeners' contexts.
 func Consume[T any](ctx context.Context, js jetstream.JetStream, stream, durable string, s *signals.AsyncSignal[T], opts ...Option) (*Consumer, error) {
-	if s == nil {
+	switch {
+	case s == nil:
 		return nil, fmt.Errorf("natsignals: Consume of %q: the signal is nil", stream)
+	case js == nil:
+		return nil, fmt.Errorf("natsignals: Consume of %q: the JetStream is nil", stream)
 	}
+	ctx = orBackground(ctx)
 	c, err := configure(consuming, opts)
 	if err != nil {
 		return nil, err
@@ -128,6 +132,9 @@ func decode[T any](codec Codec, data []byte) (payload T, err error) {
 func consume(ctx context.Context, c *config, js jetstream.JetStream, stream, durable string, f feed) (*Consumer, error) {
 	if durable == "" || strings.ContainsAny(durable, " .*>/\\\t\r\n") {
 		return nil, fmt.Errorf("natsignals: Consume of %q: %q is no durable name; want a word such as %q, also with Broadcast", stream, durable, "shipping")
+	}
+	if c.filter != "" && !words(c.filter) {
+		return nil, fmt.Errorf("natsignals: Consume of %q: Filter(%q) is no subject; want words, or wildcards, joined by dots, such as %q", stream, c.filter, "orders.>")
 	}
 	if c.attempts > 0 && c.deadLetters == "" {
 		return nil, fmt.Errorf("natsignals: Consume of %q: Attempts(%d) without DeadLetter would lose the message; add one", stream, c.attempts)
@@ -219,9 +226,7 @@ func (n *Consumer) Stats() ConsumerStats {
 // and Close can be called again to wait on. Inside a listener of the signal, which
 // it would wait for, it returns signals.ErrWouldDeadlock at once and closes nothing.
 func (n *Consumer) Close(ctx context.Context) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	ctx = orBackground(ctx)
 	if n.feed.inside() {
 		return fmt.Errorf("natsignals: close the consumer %q of %q: %w", n.name, n.stream, signals.ErrWouldDeadlock)
 	}

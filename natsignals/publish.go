@@ -79,6 +79,9 @@ func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Sourc
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
+	if js == nil {
+		return nil, fmt.Errorf("natsignals: Publish on %q: the JetStream is nil", subject)
+	}
 	kinds, ok := s.(interface{ Stats() signals.SignalStats })
 	if !ok {
 		return nil, fmt.Errorf("natsignals: Publish on %q: a %T does not tell whether it is sync or async; pass the signal itself", subject, s)
@@ -141,11 +144,16 @@ func subscribeBatch[T any](b batcher[T], fn func(context.Context, []T) error, op
 }
 
 func checkSubject(subject string) error {
-	if subject == "" || strings.ContainsAny(subject, " \t\r\n*>") || strings.HasPrefix(subject, ".") ||
-		strings.HasSuffix(subject, ".") || strings.Contains(subject, "..") {
+	if !words(subject) || strings.ContainsAny(subject, "*>") {
 		return fmt.Errorf("natsignals: %q is no subject to publish on; want words joined by dots, without wildcards, such as %q", subject, "orders.placed")
 	}
 	return nil
+}
+
+// words reports whether a subject is made of words, or wildcards, joined by dots.
+func words(subject string) bool {
+	return subject != "" && !strings.ContainsAny(subject, " \t\r\n") && !strings.HasPrefix(subject, ".") &&
+		!strings.HasSuffix(subject, ".") && !strings.Contains(subject, "..")
 }
 
 // newPublisher checks that what will be published has a place to go to.
@@ -153,7 +161,7 @@ func newPublisher(ctx context.Context, c *config, js jetstream.JetStream, subjec
 	if c.durability == "" {
 		return nil, errDurability
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(orBackground(ctx), c.timeout)
 	defer cancel()
 	probe := subject
 	if c.partitions > 0 {
@@ -254,9 +262,7 @@ func (p *Publisher) Stats() PublisherStats {
 // before, an error that wraps ctx.Err and says how many messages are
 // dropped. It may be called again.
 func (p *Publisher) Close(ctx context.Context) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	ctx = orBackground(ctx)
 	before := p.sub.Stats()
 	upTo := before.Deliveries + before.Drops + uint64(before.Lag)
 	var err error
@@ -318,6 +324,14 @@ func (p *Publisher) leave() {
 		close(p.idle)
 		p.idle = nil
 	}
+}
+
+// orBackground is ctx, or, as for signals, context.Background if it is nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // pause waits for that long, or until woken, or until ctx ends.

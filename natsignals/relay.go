@@ -47,9 +47,12 @@ func Relay(ctx context.Context, js jetstream.JetStream, store *eventstore.Store,
 	if err != nil {
 		return nil, err
 	}
+	ctx = orBackground(ctx)
 	r := &relay{subject: subject, source: c.source, good: make(map[string]bool)}
 	var ok bool
 	switch r.partition, ok = c.key.(func(eventstore.Recorded) string); {
+	case js == nil:
+		return nil, fmt.Errorf("natsignals: Relay %q: the JetStream is nil", key)
 	case store == nil:
 		return nil, fmt.Errorf("natsignals: Relay %q: the store is nil", key)
 	case subject == nil:
