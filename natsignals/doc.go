@@ -29,8 +29,8 @@
 //   - Each message has an id, in the header Nats-Msg-Id and as ce-id. It is the
 //     same in every attempt to publish that emission, and so the server refuses
 //     a second copy while it remembers the id: for the stream's duplicate
-//     window (2 minutes unless configured; [Window] checks it at the start and
-//     again after each reconnect). [ID] takes the id from the payload, which
+//     window (2 minutes unless configured; [Window] checks it at the start,
+//     after each reconnect, and every [CheckEvery]). [ID] takes the id from the payload, which
 //     makes it the same when another process emits the same fact; otherwise it
 //     is made up.
 //   - The attributes of CloudEvents 1.0 are headers, as the binary mode of its
@@ -93,6 +93,10 @@
 //   - [SyncAlways]: you state that the servers sync always; that the stream is on
 //     file is checked. An embedded server always does (package embedded).
 //   - [AcceptLoss]: you accept that acknowledged messages can be lost.
+//
+// What is checked is checked at the start, after each reconnect and every [CheckEvery],
+// of the stream that takes the subject then. If it is right no longer, a Publisher says
+// so in its Stats and the log, and goes on; a Relay publishes nothing until it is.
 //
 // # When a message counts as handled
 //

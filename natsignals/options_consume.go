@@ -150,10 +150,11 @@ func DeadLetter(subject string) Option {
 }
 
 // CheckEvery is how often a Consumer asks whether its consumer is still the one
-// that it was, beside noticing when it is told. The default is 5 seconds.
+// that it was, beside noticing when it is told, and a Publisher and a Relay whether
+// the stream that takes the subject still is as declared. The default is 5 seconds.
 func CheckEvery(d time.Duration) Option {
 	return func(c *config) {
-		c.is("CheckEvery", consuming)
+		c.is("CheckEvery", all)
 		if d < 10*time.Millisecond {
 			c.wrong("CheckEvery(%v); want at least 10ms", d)
 		}

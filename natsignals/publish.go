@@ -25,13 +25,14 @@ type Publisher struct {
 	signal     string // its name; "" of a Relay
 	subject    string
 	stream     string
+	probe      string                // a subject that it publishes on; "" of a Relay
 	batch      atomic.Int64          // the least number of messages that are worth an atomic batch
 	sub        *signals.Subscription // read only, once Publish has returned
 	status     chan nats.Status      // of the connection
 	ctx        context.Context       // ended when Close has given up, or is done
 	giveUp     context.CancelCauseFunc
 	watched    chan struct{}                                   // closed when watch has returned
-	again      func()                                          // or nil; called after each reconnect; set before watch begins
+	again      func()                                          // or nil; called after each reconnect, and from time to time; set before watch begins
 	oneSubject bool                                            // a duplicate on another subject is not the message
 	before     func(ctx context.Context, subject string) error // or nil; called before each attempt, which it may refuse
 
@@ -40,6 +41,8 @@ type Publisher struct {
 	inFlight int           // calls of the listener
 	idle     chan struct{} // not nil while Close waits for inFlight to be 0
 	stats    PublisherStats
+	unsound  string // what of its stream is not as declared, at the last look
+	since    time.Time
 }
 
 // PublisherStats says what a Publisher has done, and what is in its way.
@@ -50,7 +53,8 @@ type PublisherStats struct {
 	Duplicates   uint64 // of these, those that the stream had already
 	Repeats      uint64 // attempts that failed and were made again
 	// Err is the failure of the last attempt, "" if it succeeded; Since is when
-	// the first of the attempts failed that have failed since the last success.
+	// the first of the attempts failed that have failed since the last success. While
+	// attempts succeed it is what of the stream is not as declared, if that is so.
 	Err      string
 	Since    time.Time
 	Listener signals.ListenerStats // its Lag is what waits
@@ -172,7 +176,7 @@ func newPublisher(ctx context.Context, c *config, js jetstream.JetStream, subjec
 		return nil, err
 	}
 	p := newBridge(c, js, subject, info.Config.Name)
-	p.again = p.check
+	p.probe, p.again = probe, p.check
 	p.batch.Store(worthABatch(info.Config))
 	return p, nil
 }
@@ -209,12 +213,18 @@ func (p *Publisher) join(subscribe func() (*signals.Subscription, error)) error 
 	return nil
 }
 
-// watch wakes what waits when the connection is back, and looks then whether
-// the stream still is what it was.
+// watch wakes what waits when the connection is back, and looks then, and from time to
+// time, whether the stream still is what was declared.
 func (p *Publisher) watch() {
 	defer close(p.watched)
+	tick := time.NewTicker(p.c.checkEvery)
+	defer tick.Stop()
 	for {
 		select {
+		case <-tick.C:
+			if p.again != nil && p.js.Conn().IsConnected() {
+				p.again()
+			}
 		case status, ok := <-p.status:
 			if !ok || status == nats.CLOSED {
 				if p.ctx.Err() == nil {
@@ -236,15 +246,29 @@ func (p *Publisher) watch() {
 	}
 }
 
+// check looks for the stream by its subject: it may have been made again, or another
+// one may have taken its place, which then acknowledges what it is not known to keep.
 func (p *Publisher) check() {
 	ctx, cancel := context.WithTimeout(p.ctx, p.c.timeout)
 	defer cancel()
-	info, err := p.c.stream(ctx, p.js, p.stream)
+	info, err := p.c.streamOf(ctx, p.js, p.probe)
 	if info != nil {
 		p.batch.Store(worthABatch(info.Config))
 	}
-	if err != nil && p.ctx.Err() == nil {
-		p.c.log.Error("natsignals: after a reconnect the stream is not what it was", "subject", p.subject, "stream", p.stream, "err", err)
+	if _, ok := errors.AsType[*ConfigError](err); err != nil && !ok {
+		return // nothing is known: the attempts to publish tell, or the next look
+	}
+	p.mu.Lock()
+	first := err != nil && p.unsound == ""
+	if p.unsound = ""; err != nil {
+		p.unsound = err.Error()
+	}
+	if first {
+		p.since = time.Now()
+	}
+	p.mu.Unlock()
+	if first {
+		p.c.log.Error("natsignals: the stream is not what was declared", "subject", p.subject, "stream", p.stream, "err", err)
 	}
 }
 
@@ -253,6 +277,9 @@ func (p *Publisher) Stats() PublisherStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
+	if s.Err == "" && p.unsound != "" {
+		s.Err, s.Since = p.unsound, p.since
+	}
 	s.Listener = p.sub.Stats()
 	return s
 }

@@ -96,7 +96,8 @@ type relay struct {
 	source    string
 
 	mu         sync.Mutex
-	good       map[string]bool // subjects whose stream has been checked since the last reconnect; at most maxGood
+	good       map[string]bool // subjects whose stream has been checked; at most maxGood, cleared at each reconnect and
+	cleared    time.Time       // every CheckEvery
 	reconnects uint64          // so many there were
 }
 
@@ -155,14 +156,15 @@ func (r *relay) check(ctx context.Context, subject string) error {
 	return nil
 }
 
-// checked reports whether a subject has been checked on this connection.
+// checked reports whether a subject has been checked on this connection, and not too
+// long ago: another stream may have taken it, or somebody changed the window.
 func (r *relay) checked(subject string) bool {
 	n := r.p.js.Conn().Stats().Reconnects
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n != r.reconnects {
+	if n != r.reconnects || time.Since(r.cleared) > r.p.c.checkEvery {
 		clear(r.good)
-		r.reconnects = n
+		r.reconnects, r.cleared = n, time.Now()
 	}
 	return r.good[subject]
 }

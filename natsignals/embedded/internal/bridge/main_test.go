@@ -115,7 +115,13 @@ func (w *world) stream(name string, subjects ...string) jetstream.Stream {
 
 func (w *world) streamOf(cfg jetstream.StreamConfig) jetstream.Stream {
 	w.t.Helper()
-	s, err := w.js.CreateOrUpdateStream(w.ctx, cfg)
+	var s jetstream.Stream
+	var err error
+	eventually(w.t, "the stream is made", func() bool {
+		s, err = w.js.CreateOrUpdateStream(w.ctx, cfg)
+		var api *jetstream.APIError // the files of one with that name are still being deleted
+		return !errors.As(err, &api) || api.ErrorCode != 10049
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
