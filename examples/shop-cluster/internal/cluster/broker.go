@@ -86,9 +86,9 @@ func (b *broker) explain(doing string, err error) error {
 	var api *jetstream.APIError
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%s: the server at %s has no JetStream", doing, b.nc.ConnectedUrlRedacted())
+		return fmt.Errorf("%s: the server at %s has no JetStream", doing, redacted(b.nc.ConnectedUrl()))
 	case errors.As(err, &api) && api.ErrorCode == 10074: // replicas > 1 not supported in non-clustered mode
-		return fmt.Errorf("%s: the server at %s is in no cluster; -replicas 1 accepts that a power cut loses what it acknowledged", doing, b.nc.ConnectedUrlRedacted())
+		return fmt.Errorf("%s: the server at %s is in no cluster; -replicas 1 accepts that a power cut loses what it acknowledged", doing, redacted(b.nc.ConnectedUrl()))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
@@ -97,12 +97,16 @@ func (b *broker) explain(doing string, err error) error {
 func connect(urls string) (*nats.Conn, error) {
 	nc, err := nats.Connect(urls, nats.Name("shop-cluster"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond), nats.Timeout(5*time.Second))
 	if err != nil {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
+			err = parse.Err // without the URL
+		}
 		return nil, fmt.Errorf("cannot connect to %s: %w", redacted(urls), err)
 	}
 	return nc, nil
 }
 
-// redacted is a URL, or several with commas between them, without passwords.
+// redacted is a URL, or several with commas between them, without passwords and
+// tokens: a name alone is one.
 func redacted(urls string) string {
 	parts := strings.Split(urls, ",")
 	for i, part := range parts {
@@ -110,6 +114,9 @@ func redacted(urls string) string {
 		if err != nil {
 			parts[i] = "a URL that makes no sense"
 			continue
+		}
+		if _, ok := u.User.Password(); u.User != nil && !ok {
+			u.User = url.User("xxxxx")
 		}
 		parts[i] = u.Redacted()
 	}

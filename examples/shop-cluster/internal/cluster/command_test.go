@@ -46,6 +46,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 		"-replicas 3":                   "without -nats",
 		"-nats nats://a -replicas 2":    "want 3 to 5, or 1",
 		"-nats nats://u:secret@[::1]:1": "cannot connect to nats://u:xxxxx@[::1]:1: ",
+		"-nats nats://u:secret@[::1]:x": "cannot connect to a URL that makes no sense: invalid port",
+		"-nats nats://secret@[::1]:1":   "cannot connect to nats://xxxxx@[::1]:1: ",
 		"-replay -":                     "a file is needed",
 		"-replay /not/there":            "cannot open /not/there",
 		"-replay " + file:               `line 2: Quantity "many" is not a whole number`,

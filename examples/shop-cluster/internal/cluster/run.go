@@ -134,7 +134,7 @@ func (c *cluster) greeting() string {
 	}
 	server := "the embedded server"
 	if c.NATS != "" {
-		server = fmt.Sprintf("%s, %s", c.broker.nc.ConnectedUrlRedacted(), english.Plural(c.home.settings.Replicas, "replica"))
+		server = fmt.Sprintf("%s, %s", redacted(c.broker.nc.ConnectedUrl()), english.Plural(c.home.settings.Replicas, "replica"))
 	}
 	return fmt.Sprintf("Replaying %s: %s, over %s; the data is %s.", c.home.settings.Load, english.Plural(c.want.Orders, "order"), server, where)
 }
