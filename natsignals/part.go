@@ -159,10 +159,15 @@ func (p *part) reserve() (free int) {
 	}
 }
 
+// How long a request goes on after Close, when the server has answered: while there is
+// a lot to deliver it fills the request within that time.
+const linger = 50 * time.Millisecond
+
 // fetchOnce asks for that many messages and hands each on with its slot.
 func (p *part) fetchOnce(free int) (got int, err error) {
-	ctx, cancel := context.WithTimeout(p.n.ctx, fetchFor)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.n.ctx), fetchFor)
 	defer cancel()
+	defer context.AfterFunc(p.n.ctx, func() { p.endFetch(ctx, cancel) })()
 	p.n.mu.Lock()
 	p.again = cancel
 	p.n.mu.Unlock()
@@ -187,6 +192,18 @@ func (p *part) fetchOnce(free int) (got int, err error) {
 		return got, nil
 	}
 	return got, err
+}
+
+// endFetch ends a request after Close, but not before what was on its way is here, and
+// is given back: dropped, it would come again only after AckWait, and nothing else of
+// its partition until then. What the server has sent comes before its answer.
+func (p *part) endFetch(ctx context.Context, end context.CancelFunc) {
+	if nc := p.n.js.Conn(); nc.IsConnected() {
+		answer, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_ = nc.FlushWithContext(answer)
+	}
+	time.AfterFunc(linger, end)
 }
 
 // mostIdle bounds the goroutines of a part that wait for a message.

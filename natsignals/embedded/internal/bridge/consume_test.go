@@ -3,9 +3,13 @@ package bridge_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"example.com/signals"
 	"example.com/signals/natsignals"
@@ -272,5 +276,66 @@ func TestCloseInsideAListenerWouldWaitForItselfAndIsRefused(t *testing.T) {
 	eventually(t, "handled, and nothing is closed", func() bool { return c.Stats().Handled == 1 })
 	if err := c.Close(w.ctx); err != nil {
 		t.Errorf("Close outside: %v", err)
+	}
+}
+
+// gated is a connection that holds back what the server sends while somebody has its
+// gate.
+type gated struct {
+	net.Conn
+	gate *sync.RWMutex
+}
+
+func (g *gated) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	g.gate.RLock()
+	defer g.gate.RUnlock()
+	return n, err
+}
+
+type gatedDialer struct{ gate sync.RWMutex }
+
+func (d *gatedDialer) Dial(network, address string) (net.Conn, error) {
+	c, err := net.Dial(network, address)
+	return &gated{c, &d.gate}, err
+}
+
+// The server counts it as delivered, and would wait for AckWait.
+func TestWhatIsOnItsWayWhenCloseBeginsIsGivenBack(t *testing.T) {
+	for name, ordered := range map[string][]natsignals.Option{"unordered": nil, "ordered": {natsignals.Ordered(1)}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.stream("ORDERS", "orders.>")
+			var d gatedDialer
+			_, js := w.connect(nats.SetCustomDialer(&d))
+			s := async()
+			closeSignal(t, s)
+			var got record
+			s.Subscribe(got.listen)
+			opts := append(ordered, natsignals.AckWait(time.Hour), natsignals.Logger(quiet))
+			c, err := natsignals.Consume(w.ctx, js, "ORDERS", "shipping", s, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "a request is at the server", func() bool {
+				cons, err := w.js.Consumer(w.ctx, "ORDERS", "shipping")
+				return err == nil && cons.CachedInfo().NumWaiting == 1
+			})
+			d.gate.Lock()
+			w.put("orders.placed", Order{ID: 1})
+			eventually(t, "it is on its way", func() bool { return w.ackPending("ORDERS", "shipping") == 1 })
+			ctx, cancel := context.WithTimeout(w.ctx, time.Millisecond)
+			defer cancel()
+			_ = c.Close(ctx)
+			d.gate.Unlock()
+			if err := c.Close(w.ctx); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(got.ids()); n != 0 {
+				t.Errorf("%d calls after Close has begun", n)
+			}
+			w.consume("ORDERS", "shipping", s, opts...)
+			eventually(t, "the next process has it", got.has(1))
+		})
 	}
 }
