@@ -142,6 +142,9 @@
 //     they were stored. One is in flight per partition, over all processes; a
 //     failed one is retried in place, and its partition waits. The publisher
 //     spreads with [Partitioned] and the same n.
+//   - A process that was stopped, or cut off from the server, for longer than [AckWait]
+//     does not know that another has its message: it goes on with that one, also when
+//     later ones are done elsewhere. [Fold] leaves it out then.
 //
 // # Who gets a message
 //
