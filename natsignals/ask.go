@@ -179,7 +179,8 @@ func guarded(fn func() ([]byte, error)) (data []byte, err error) {
 }
 
 // Close takes no more requests, and returns when those under way are answered,
-// or ctx ends. It may be called again.
+// or ctx ends: inside the function that answers it waits for that. It may be called
+// again.
 func (r *Responder) Close(ctx context.Context) error {
 	ctx = orBackground(ctx)
 	r.mu.Lock()
