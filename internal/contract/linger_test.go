@@ -11,7 +11,7 @@ import (
 	"example.com/signals"
 )
 
-// The two of these that wait are on the real clock: in a bubble no time passes
+// Those of these that wait are on the real clock: in a bubble no time passes
 // while a worker looks for work.
 
 // onGoroutine makes a listener that notes the goroutine that runs it.
@@ -55,6 +55,34 @@ func TestAWorkerThatLingersTakesTheNextEmission(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the end of the worker", func() bool { return s.Stats().Workers == 0 })
+}
+
+// lingers makes an emission, and waits until its worker has nothing to do but to
+// look for the next one.
+func lingers(t *testing.T, s *signals.AsyncSignal[int]) {
+	t.Helper()
+	if err := s.EmitWait(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		runtime.Gosched()
+	}
+	if n := s.Stats().Workers; n != 1 {
+		t.Fatalf("%d workers, want the one that lingers", n)
+	}
+}
+
+func TestAWorkerThatLingersReplaysWhatIsRetained(t *testing.T) {
+	severalProcessors(t)
+	s := signals.New[int](signals.Linger(time.Hour), signals.Retain(1))
+	s.AddListener(func(context.Context, int) {})
+	lingers(t, s)
+	replayed := make(chan int, 1)
+	s.AddListener(func(_ context.Context, n int) { replayed <- n })
+	await(t, replayed, "the emission that is retained")
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // With MaxWorkers(1) the worker that lingers is the only one there may be.

@@ -13,9 +13,15 @@ import (
 )
 
 // needed returns one more worker, which must be started, if there is work that
-// none will look for and MaxWorkers lets it.
+// none will look for and MaxWorkers lets it. A spare one that lingers is told.
 func (g *Engine) needed() *Worker {
-	if g.ready == 0 || g.spare > 0 {
+	if g.ready == 0 {
+		return nil
+	}
+	if g.spare > 0 {
+		if g.lingers {
+			g.news.Store(true)
+		}
 		return nil
 	}
 	if g.budget != nil && !g.budget.take(g) {
