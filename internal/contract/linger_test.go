@@ -85,6 +85,38 @@ func TestAWorkerThatLingersReplaysWhatIsRetained(t *testing.T) {
 	}
 }
 
+func TestNobodyLingersBehindCloseOrTheLastListener(t *testing.T) {
+	severalProcessors(t)
+	for end, ends := range map[string]func(*signals.AsyncSignal[int]){
+		"Close":                   func(s *signals.AsyncSignal[int]) { _ = s.Close(t.Context()) },
+		"Close inside":            nil, // while the worker runs a listener
+		"Reset":                   func(s *signals.AsyncSignal[int]) { s.Reset() },
+		"the last RemoveListener": func(s *signals.AsyncSignal[int]) { s.RemoveListener("a"); s.RemoveListener("b") },
+	} {
+		s := signals.New[int](signals.Linger(time.Hour))
+		called, goOn := make(chan int, 1), make(chan struct{})
+		s.AddListener(func(context.Context, int) {}, "a")
+		s.AddListener(func(_ context.Context, n int) {
+			if n > 0 {
+				called <- n
+				<-goOn
+			}
+		}, "b")
+		if lingers(t, s); ends != nil {
+			ends(s)
+		} else {
+			s.Emit(t.Context(), 1)
+			await(t, called, "the call")
+			closed := make(chan error)
+			go func() { closed <- s.Close(t.Context()) }()
+			eventually(t, "Close", func() bool { return s.Stats().Closed })
+			close(goOn)
+			await(t, closed, "the end of Close")
+		}
+		eventually(t, "the end of the worker behind "+end, func() bool { return s.Stats().Workers == 0 })
+	}
+}
+
 // With MaxWorkers(1) the worker that lingers is the only one there may be.
 func TestAWorkerDoesNotLingerWhereAnotherShardHasWork(t *testing.T) {
 	severalProcessors(t)

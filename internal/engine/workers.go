@@ -133,10 +133,11 @@ func (w *Worker) serve() bool {
 }
 
 // next returns the first ready reader. Without one it lingers, as a spare
-// worker. It is called with g.mu held and holds it when it returns.
+// worker, unless no more work can come. It is called with g.mu held and holds it
+// when it returns.
 func (g *Engine) next() *Reader {
 	r := g.take()
-	if r != nil || g.spare > 0 || g.procs == 1 {
+	if r != nil || g.spare > 0 || g.procs == 1 || g.closed || len(g.readers) == 0 {
 		return r
 	}
 	g.spare++
