@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -114,6 +115,16 @@ func TestNobodyLingersBehindCloseOrTheLastListener(t *testing.T) {
 			await(t, closed, "the end of Close")
 		}
 		eventually(t, "the end of the worker behind "+end, func() bool { return s.Stats().Workers == 0 })
+	}
+}
+
+func TestAWorkerMayLingerForEver(t *testing.T) {
+	severalProcessors(t)
+	s := signals.New[int](signals.Linger(math.MaxInt64))
+	s.AddListener(func(context.Context, int) {})
+	lingers(t, s)
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -158,11 +158,11 @@ func (g *Engine) lookOut() {
 	if g.glance() || g.linger == 0 {
 		return
 	}
-	until := tally.Clock() + g.linger
+	began := tally.Clock() // and not when it ends: that may be more than a Duration can say
 	// Inside a bubble of testing/synctest no time passes while somebody looks.
 	for left := g.linger / glanceTime; left >= 0; left-- {
 		runtime.Gosched()
-		if g.glance() || tally.Clock() >= until || g.budget != nil && g.budget.owed(g) {
+		if g.glance() || tally.Clock()-began >= g.linger || g.budget != nil && g.budget.owed(g) {
 			return
 		}
 	}
