@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 )
 
@@ -261,6 +262,7 @@ func SlowAfter(d time.Duration) Option {
 	if d <= 0 {
 		return wrongOption("SlowAfter(%v): want a positive duration", d)
 	}
+	d = min(d, math.MaxInt64/4) // so that a time twice d ahead can be told; that is 73 years
 	return func(c *config) { c.slowAfter = d }
 }
 

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"path"
 	"runtime"
 	"strings"
@@ -150,5 +151,26 @@ func TestSlowAfterLeavesNoTimerBehind(t *testing.T) {
 			collected := use()
 			collectUntil(t, "the signal is collected", collected.Load)
 		})
+	}
+}
+
+func TestTheLongestSlowAfterThereIsKeepsOneTimer(t *testing.T) {
+	async := signals.New[int](signals.SlowAfter(math.MaxInt64))
+	sync := signals.NewSync[int](signals.SlowAfter(math.MaxInt64))
+	for _, s := range []signals.Signal[int]{async, sync} {
+		s.AddListener(func(context.Context, int) {})
+		s.Emit(t.Context(), 0)
+	}
+	settled(t, async)
+	runtime.GC()
+	before := heap()
+	for n := range 20_000 { // a timer for each would be 6 MB
+		async.Emit(t.Context(), n)
+		sync.Emit(t.Context(), n)
+	}
+	settled(t, async)
+	runtime.GC()
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("%d bytes more after 20,000 emissions", after-before)
 	}
 }
