@@ -2,9 +2,11 @@ package contract_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +125,40 @@ func TestAWorkerMayLingerForEver(t *testing.T) {
 	s := signals.New[int](signals.Linger(math.MaxInt64))
 	s.AddListener(func(context.Context, int) {})
 	lingers(t, s)
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAWorkerThatLingersKeepsNothingAlive(t *testing.T) {
+	severalProcessors(t)
+	type request struct{ id [1 << 10]int }
+	type key struct{}
+	s := signals.New[*request](signals.Linger(time.Hour), signals.OnFailure(func(context.Context, signals.Failure) {}))
+	removed := new(request)
+	s.Subscribe(func(context.Context, *request) error { return fmt.Errorf("%p", removed) }, signals.Key("removed"))
+	s.Subscribe(func(_ context.Context, r *request) error { panic(r) })
+	kept := map[string]*atomic.Bool{"what a removed listener holds": onceCollected(removed)}
+	emit := func(how string, emit func(ctx context.Context, r *request)) {
+		r, value := new(request), new(request)
+		kept["the payload of "+how] = onceCollected(r)
+		kept["the context of "+how] = onceCollected(value)
+		emit(context.WithValue(t.Context(), key{}, value), r)
+		settled(t, s)
+	}
+	expect := func() {
+		t.Helper()
+		for what, collected := range kept {
+			collectUntil(t, what+" is collected", collected.Load)
+		}
+		eventually(t, "only the worker that lingers", func() bool { return s.Stats().Workers == 1 })
+	}
+	emit("EmitWait", func(ctx context.Context, r *request) { _ = s.EmitWait(ctx, r) })
+	s.RemoveListener("removed")
+	removed = nil
+	expect()
+	emit("Emit", func(ctx context.Context, r *request) { s.Emit(ctx, r) })
+	expect()
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -99,7 +99,7 @@ func (w *Worker) work() {
 // there; else it has been dismissed.
 func (w *Worker) serve() bool {
 	g := w.g
-	for r := g.next(); r != nil; r = g.next() {
+	for r := w.next(); r != nil; r = w.next() {
 		g.claim(r, &w.cl)
 		w.r, w.at, w.calls, w.err = r, w.cl.from, 0, nil
 		w.bare, w.begun = r.bare && !g.observed && w.cl.from >= r.since, false
@@ -135,11 +135,13 @@ func (w *Worker) serve() bool {
 // next returns the first ready reader. Without one it lingers, as a spare
 // worker, unless no more work can come. It is called with g.mu held and holds it
 // when it returns.
-func (g *Engine) next() *Reader {
+func (w *Worker) next() *Reader {
+	g := w.g
 	r := g.take()
 	if r != nil || g.spare > 0 || g.procs == 1 || g.closed || len(g.readers) == 0 {
 		return r
 	}
+	w.cl, w.err, w.failure = claim{}, nil, nil // it keeps nothing alive meanwhile
 	g.spare++
 	g.lingers = true
 	g.news.Store(false)
