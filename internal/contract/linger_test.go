@@ -130,6 +130,29 @@ func TestAWorkerMayLingerForEver(t *testing.T) {
 	}
 }
 
+// What others take is no reason to end: here the range over Events.
+func TestAWorkerLingersBehindEachEmission(t *testing.T) {
+	severalProcessors(t)
+	s := signals.New[int](signals.Linger(time.Hour))
+	ended := make(chan int, 1)
+	go func() {
+		sum := 0
+		for n := range s.Events(t.Context()) {
+			sum += n
+		}
+		ended <- sum
+	}()
+	eventually(t, "the range", func() bool { return s.Len() == 1 })
+	for range 10 {
+		lingers(t, s)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	await(t, ended, "the end of the range")
+	eventually(t, "the end of the worker", func() bool { return s.Stats().Workers == 0 })
+}
+
 func TestAWorkerThatLingersKeepsNothingAlive(t *testing.T) {
 	severalProcessors(t)
 	type request struct{ id [1 << 10]int }

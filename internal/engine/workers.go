@@ -133,41 +133,51 @@ func (w *Worker) serve() bool {
 }
 
 // next returns the first ready reader. Without one it lingers, as a spare
-// worker, unless no more work can come. It is called with g.mu held and holds it
-// when it returns.
+// worker, unless no more work can come: with Linger again each time that others
+// take what has come, Events and Chan among them. It is called with g.mu held and
+// holds it when it returns.
 func (w *Worker) next() *Reader {
 	g := w.g
-	r := g.take()
-	if r != nil || g.spare > 0 || g.procs == 1 || g.closed || len(g.readers) == 0 {
-		return r
+	for {
+		r := g.take()
+		if r != nil || g.spare > 0 || g.procs == 1 || g.closed || len(g.readers) == 0 {
+			return r
+		}
+		w.cl, w.err, w.failure = claim{}, nil, nil // it keeps nothing alive meanwhile
+		g.spare++
+		g.lingers = true
+		g.news.Store(false)
+		g.unlock()
+		news := g.lookOut()
+		g.lock()
+		g.lingers = false
+		g.spare--
+		if !news || g.linger == 0 {
+			return g.take()
+		}
 	}
-	w.cl, w.err, w.failure = claim{}, nil, nil // it keeps nothing alive meanwhile
-	g.spare++
-	g.lingers = true
-	g.news.Store(false)
-	g.unlock()
-	g.lookOut()
-	g.lock()
-	g.lingers = false
-	g.spare--
-	return g.take()
 }
 
 // lookOut looks for news, for about as long as it takes to start a goroutine: if
 // emissions come thick and fast, it is cheaper to find the next one than to be
-// started for it. With Linger it goes on, and gives way in between.
-func (g *Engine) lookOut() {
-	if g.glance() || g.linger == 0 {
-		return
+// started for it. With Linger it goes on, and gives way in between. It reports
+// whether there are any.
+func (g *Engine) lookOut() bool {
+	if news := g.glance(); news || g.linger == 0 {
+		return news
 	}
 	began := tally.Clock() // and not when it ends: that may be more than a Duration can say
 	// Inside a bubble of testing/synctest no time passes while somebody looks.
 	for left := g.linger / glanceTime; left >= 0; left-- {
 		runtime.Gosched()
-		if g.glance() || tally.Clock()-began >= g.linger || g.budget != nil && g.budget.owed(g) {
-			return
+		if g.glance() {
+			return true
+		}
+		if tally.Clock()-began >= g.linger || g.budget != nil && g.budget.owed(g) {
+			break
 		}
 	}
+	return false
 }
 
 // glance looks for news a few times in a row.
