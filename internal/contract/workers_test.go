@@ -456,3 +456,34 @@ func TestGoexitReplacesTheWorker(t *testing.T) {
 		})
 	}
 }
+
+// It is called on the goroutine of the worker that was to make the call.
+func TestAnObserverThatIsSlowToBeToldOfADropHoldsUpNoOtherListener(t *testing.T) {
+	severalProcessors(t)
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		told := false
+		s := signals.New[int](signals.Observe(signals.Observer{Drop: func(*signals.ListenerInfo, int) {
+			told = true
+			<-goOn
+		}}))
+		asked := make(chan struct{})
+		leaves := s.Subscribe(nothing, signals.Filter(func(int) bool { <-asked; return true }))
+		sum := 0
+		s.AddListener(func(_ context.Context, n int) { sum += n })
+		s.Emit(t.Context(), 1)
+		synctest.Wait()
+		leaves.Unsubscribe() // what its filter looks at will be dropped
+		close(asked)
+		synctest.Wait()
+		s.Emit(t.Context(), 2)
+		synctest.Wait()
+		if !told || sum != 3 {
+			t.Errorf("told %v, and the other listener got %d, want 3", told, sum)
+		}
+		close(goOn)
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -143,6 +143,11 @@ func (w *Worker) next() *Reader {
 		if r != nil || g.spare > 0 || g.procs == 1 || g.closed || len(g.readers) == 0 {
 			return r
 		}
+		if g.notes.any() { // who is told may take its time, which others must not wait for
+			g.unlock()
+			g.lock()
+			continue
+		}
 		w.cl, w.err, w.failure = claim{}, nil, nil // it keeps nothing alive meanwhile
 		g.spare++
 		g.lingers = true
