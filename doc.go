@@ -220,7 +220,7 @@
 //   - AsyncSignal: no goroutine and no timer while idle, but for one of SlowAfter
 //     for that long behind the last emission; at most one goroutine per
 //     listener with work (n with Concurrency(n)), and one spare that has not
-//     begun, or with [Linger] looks for work for that long. Nothing is shared between signals, and nothing leaks if Close is
+//     begun. Nothing is shared between signals, and nothing leaks if Close is
 //     never called.
 //
 // # Counting

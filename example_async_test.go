@@ -495,25 +495,3 @@ func ExampleAsyncSignal_Chan() {
 	// balance: 250
 	// open: false
 }
-
-// A control loop that pays processor time for microseconds: between two readings its
-// goroutine looks for the next one instead of ending.
-func ExampleLinger() {
-	ctx := context.Background()
-	// region linger
-	readings := signals.New[float64](signals.Linger(200 * time.Microsecond))
-	readings.Subscribe(func(_ context.Context, degrees float64) error {
-		if degrees > 90 {
-			fmt.Println("valve open at", degrees)
-		}
-		return nil
-	})
-	for _, degrees := range []float64{71, 84.5, 90.5} {
-		readings.Emit(ctx, degrees)
-	}
-	_ = readings.Close(ctx)
-	// endregion
-
-	// Output:
-	// valve open at 90.5
-}

@@ -30,7 +30,6 @@ type config struct {
 	maxWorkers int
 	retain     int
 	slowAfter  time.Duration
-	linger     time.Duration
 	asyncOnly  string // an option seen that only async signals have
 	fault      string // what makes no sense, the first of it; told where there is a signal to name
 }
@@ -42,7 +41,7 @@ func configure(kind Kind, payload string, opts []Option) config {
 	if b := busOf(opts); b != nil {
 		c.apply(b.defaults)
 		if kind == KindSync { // defaults serve signals of every kind
-			c.capacity, c.overflow, c.maxWorkers, c.retain, c.linger, c.asyncOnly = 0, Block, 0, 0, 0, ""
+			c.capacity, c.overflow, c.maxWorkers, c.retain, c.asyncOnly = 0, Block, 0, 0, ""
 		}
 	}
 	c.apply(opts)
@@ -157,7 +156,8 @@ func Observe(o Observer) Option {
 // Where next ends its goroutine with runtime.Goexit, the call has failed with ErrGoexit.
 // To a wrap outside of it, one is as the listener. If wrap returns an
 // error after a Step has succeeded, the Undo of that runs at once, whatever a wrap
-// outside of it makes of the error. It is called for what passes Filter, around the bodies of Events and batches too.
+// outside of it makes of the error. It is called for what passes Filter, around the
+// bodies of Events and batches too.
 func Around(wrap func(ctx context.Context, l *ListenerInfo, next func(context.Context) error) error) Option {
 	if wrap == nil {
 		return wrongOption("Around(nil): give a function or leave the option out")
@@ -237,20 +237,6 @@ func MaxWorkers(n int) Option {
 		return wrongOption("MaxWorkers(%d): want 1 or more", n)
 	}
 	return func(c *config) { c.maxWorkers, c.asyncOnly = n, "MaxWorkers" }
-}
-
-// Linger lets a worker of an async signal (of each shard of a sharded one) that
-// has nothing left to do look for more for about d, giving way to other goroutines
-// in between, before its goroutine ends. An emission that comes meanwhile need not
-// start a goroutine for it, nor the operating system wake a thread, which now and
-// then takes milliseconds. It is for a budget of microseconds, and costs processor
-// time: up to d behind each emission. Without it a worker looks for about a
-// microsecond. On a single processor it does nothing.
-func Linger(d time.Duration) Option {
-	if d <= 0 {
-		return wrongOption("Linger(%v): want a positive duration", d)
-	}
-	return func(c *config) { c.linger, c.asyncOnly = d, "Linger" }
 }
 
 // SlowAfter logs one warning for each call of a listener that runs longer than

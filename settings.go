@@ -77,7 +77,7 @@ func (st *settings) made() *settings {
 func (st *settings) equip(ops any, shards int) []*engine.Engine {
 	gs := engine.New(shards, st.maxWorkers, engine.Config{
 		Signal: st, Payload: ops.(engine.Payload), ID: st.id, Capacity: st.capacity, Block: st.overflow == Block,
-		Retain: st.retain, SlowAfter: st.slowAfter, Linger: st.linger, Watched: &st.watched,
+		Retain: st.retain, SlowAfter: st.slowAfter, Watched: &st.watched,
 	})
 	if st.engines.CompareAndSwap(nil, &gs) {
 		st.tellEngines(st.all.Load())

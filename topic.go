@@ -100,9 +100,6 @@ func (c *config) contradicts(in *config) (what []string) {
 	if c.retain > 0 && c.retain != in.retain {
 		what = append(what, fmt.Sprintf("Retain(%d) where there is %s", c.retain, orNone(in.retain)))
 	}
-	if c.linger > 0 && c.linger != in.linger {
-		what = append(what, fmt.Sprintf("Linger(%v) where there is %s", c.linger, orNone(in.linger)))
-	}
 	if c.slowAfter > 0 && c.slowAfter != in.slowAfter {
 		what = append(what, fmt.Sprintf("SlowAfter(%v) where there is %s", c.slowAfter, orNone(in.slowAfter)))
 	}

@@ -378,14 +378,12 @@ func TestConservationUnderHammer(t *testing.T) {
 		{"Capacity 8", signals.New[sent](quiet, signals.Capacity(8, signals.Block)), conditions{ordered: true, one: true}},
 		{"Reject", signals.New[sent](quiet, signals.Capacity(8, signals.Reject)), conditions{ordered: true, one: true}},
 		{"MaxWorkers", signals.New[sent](quiet, signals.MaxWorkers(2)), conditions{ordered: true, one: true}},
-		{"Linger", signals.New[sent](quiet, signals.Linger(50*time.Microsecond)), conditions{ordered: true, one: true}},
 		{"reset", signals.New[sent](quiet), conditions{ordered: true, one: true, resets: true}},
 		{"reset, Capacity", signals.New[sent](quiet, signals.Capacity(2, signals.Block)), conditions{ordered: true, one: true, resets: true}},
 		{"close", signals.New[sent](quiet), conditions{ordered: true, one: true, close: true}},
 		{"close, Capacity", signals.New[sent](quiet, signals.Capacity(2, signals.Block)), conditions{ordered: true, one: true, close: true}},
 		{"sharded", signals.NewSharded[sent](3, byEmitter, quiet), conditions{ordered: true}},
 		{"sharded, MaxWorkers", signals.NewSharded[sent](3, byEmitter, quiet, signals.MaxWorkers(2), signals.Capacity(4, signals.Block)), conditions{ordered: true}},
-		{"sharded, MaxWorkers, Linger", signals.NewSharded[sent](3, byEmitter, quiet, signals.MaxWorkers(2), signals.Linger(50*time.Microsecond)), conditions{ordered: true, close: true}},
 		{"round robin", signals.NewSharded[sent](3, nil, quiet, signals.Capacity(4, signals.Block)), conditions{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

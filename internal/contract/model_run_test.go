@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"example.com/signals"
 	"example.com/signals/internal/engine"
@@ -216,13 +215,9 @@ func runProgram(code []byte) (err error) {
 	if p.observed {
 		opts = append(opts, signals.Observe(signals.Observer{Drop: p.drop}))
 	}
-	lingers := code[0]&128 != 0
-	if lingers { // changes nothing that can be seen
-		opts = append(opts, signals.Linger(2*time.Microsecond))
-	}
 	p.s = signals.New[wide](opts...)
-	p.trace = append(p.trace, fmt.Sprintf("Capacity %d, Retain %d, Reject %v, Around %v, observed %v, steps %v, Linger %v",
-		p.m.capacity, p.m.retain, p.m.reject, p.m.around, p.observed, p.steps, lingers))
+	p.trace = append(p.trace, fmt.Sprintf("Capacity %d, Retain %d, Reject %v, Around %v, observed %v, steps %v",
+		p.m.capacity, p.m.retain, p.m.reject, p.m.around, p.observed, p.steps))
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%w\nafter:\n  %s", err, strings.Join(p.trace, "\n  "))

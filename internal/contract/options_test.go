@@ -43,8 +43,6 @@ func TestAnOptionThatMakesNoSensePanicsWhenTheSignalIsMade(t *testing.T) {
 		"Capacity(1, 2): want Block or Reject": signals.Capacity(1, signals.Overflow(2)),
 		"MaxWorkers(0): want 1 or more":        signals.MaxWorkers(0),
 		"MaxWorkers(-1): want 1 or more":       signals.MaxWorkers(-1),
-		"Linger(0s): want a positive":          signals.Linger(0),
-		"Linger(-1ns): want a positive":        signals.Linger(-1),
 		"SlowAfter(0s): want a positive":       signals.SlowAfter(0),
 		"SlowAfter(-1ns): want a positive":     signals.SlowAfter(-1),
 	} {
@@ -66,7 +64,6 @@ func TestOptionsOfAsyncSignalsPanicOnSyncOnes(t *testing.T) {
 	for text, o := range map[string]signals.Option{
 		"Capacity":   signals.Capacity(1, signals.Reject),
 		"MaxWorkers": signals.MaxWorkers(1),
-		"Linger":     signals.Linger(1),
 	} {
 		want := text + " is an option of async signals"
 		mustPanic(t, func() { signals.NewSync[int](o, signals.Name("orders")) }, want, `sync signal "orders"`)

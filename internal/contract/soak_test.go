@@ -41,7 +41,6 @@ func TestSoak(t *testing.T) {
 		"block":       func() asynchronous[sown] { return signals.New[sown](quietly, signals.Capacity(64, signals.Block)) },
 		"reject":      func() asynchronous[sown] { return signals.New[sown](quietly, signals.Capacity(64, signals.Reject)) },
 		"few workers": func() asynchronous[sown] { return signals.New[sown](quietly, signals.MaxWorkers(4)) },
-		"linger":      func() asynchronous[sown] { return signals.New[sown](quietly, signals.Linger(20*time.Microsecond)) },
 		"slow after":  func() asynchronous[sown] { return signals.New[sown](quietly, signals.SlowAfter(time.Minute)) },
 		"sharded": func() asynchronous[sown] {
 			return signals.NewSharded(4, func(m sown) uint64 { return uint64(m.emitter + 1) }, quietly)

@@ -55,7 +55,6 @@ func TestOptionsThatContradictThoseInForcePanic(t *testing.T) {
 		"Capacity(2, Block) where there is (2, Reject)":  signals.Capacity(2, signals.Block),
 		"Capacity(4, Reject) where there is (2, Reject)": signals.Capacity(4, signals.Reject),
 		"MaxWorkers(1) where there is 3":                 signals.MaxWorkers(1),
-		"Linger(1s) where there is none":                 signals.Linger(time.Second),
 		"OnFailure":                                      signals.OnFailure(func(context.Context, signals.Failure) { panic("another") }),
 		"Logger":                                         signals.Logger(newLogged().Logger),
 		"InitialCapacity":                                signals.InitialCapacity(8),

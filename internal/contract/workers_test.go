@@ -487,3 +487,10 @@ func TestAnObserverThatIsSlowToBeToldOfADropHoldsUpNoOtherListener(t *testing.T)
 		}
 	})
 }
+
+// severalProcessors is for what one processor has no use of.
+func severalProcessors(t *testing.T) {
+	old := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(max(old, 2))
+	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
+}

@@ -22,7 +22,6 @@ type Config struct {
 	Block     bool          // at capacity, emissions wait
 	Retain    int           // or 0
 	SlowAfter time.Duration // or 0
-	Linger    time.Duration // how long a worker without work looks for some, or 0
 	Watched   *atomic.Bool  // somebody observes or taps emissions
 }
 
@@ -37,7 +36,6 @@ type Engine struct {
 	capacity  int
 	block     bool
 	slowAfter time.Duration
-	linger    time.Duration
 	budget    *budget // MaxWorkers, or nil
 	procs     int     // processors
 
@@ -99,7 +97,7 @@ func New(shards, maxWorkers int, c Config) []*Engine {
 	for i := range gs {
 		g := &Engine{
 			watched: c.Watched, sig: c.Signal, ops: ops, id: c.ID, size: ops.slot.Size(),
-			capacity: c.Capacity, block: c.Block, slowAfter: c.SlowAfter, linger: c.Linger,
+			capacity: c.Capacity, block: c.Block, slowAfter: c.SlowAfter,
 			budget: b, procs: runtime.GOMAXPROCS(0), gated: c.Capacity > 0, retain: uint64(c.Retain),
 		}
 		g.loops.init()
@@ -250,7 +248,6 @@ func (g *Engine) Close() {
 	g.mu.Lock()
 	defer g.unlock()
 	g.closed, g.gated = true, true
-	g.news.Store(true) // who lingers has no more to wait for
 	g.turnAway()
 	for _, r := range g.readers {
 		if r.pull != nil {

@@ -180,6 +180,9 @@ func (g *Engine) wakeAll() {
 	g.lanes.woken = true
 	g.ready += g.idle
 	g.idle = 0
+	if g.lingers {
+		g.news.Store(true)
+	}
 }
 
 // fairly: of so many readers that workers take one is the next in turn,

@@ -170,9 +170,6 @@ func (r *Reader) Detach() (tell Tell) {
 	g.unlist(r)
 	g.answered(r)
 	cutOut(&g.readers, r.index, func(o *Reader) *int { return &o.index })
-	if len(g.readers) == 0 {
-		g.news.Store(true) // who lingers has no more to wait for
-	}
 	if r.maxLag > 0 {
 		cutOut(&g.bounded, r.bound, func(o *Reader) *int { return &o.bound })
 	}

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"runtime"
 	"slices"
-	"time"
 	"unsafe"
 
 	"example.com/signals/internal/inside"
@@ -13,15 +11,9 @@ import (
 )
 
 // needed returns one more worker, which must be started, if there is work that
-// none will look for and MaxWorkers lets it. A spare one that lingers is told.
+// none will look for and MaxWorkers lets it.
 func (g *Engine) needed() *Worker {
-	if g.ready == 0 {
-		return nil
-	}
-	if g.spare > 0 {
-		if g.lingers {
-			g.news.Store(true)
-		}
+	if g.ready == 0 || g.spare > 0 {
 		return nil
 	}
 	if g.budget != nil && !g.budget.take(g) {
@@ -99,7 +91,7 @@ func (w *Worker) work() {
 // there; else it has been dismissed.
 func (w *Worker) serve() bool {
 	g := w.g
-	for r := w.next(); r != nil; r = w.next() {
+	for r := g.next(); r != nil; r = g.next() {
 		g.claim(r, &w.cl)
 		w.r, w.at, w.calls, w.err = r, w.cl.from, 0, nil
 		w.bare, w.begun = r.bare && !g.observed && w.cl.from >= r.since, false
@@ -133,73 +125,39 @@ func (w *Worker) serve() bool {
 }
 
 // next returns the first ready reader. Without one it lingers, as a spare
-// worker, unless no more work can come: with Linger again each time that others
-// take what has come, Events and Chan among them. It is called with g.mu held and
-// holds it when it returns.
-func (w *Worker) next() *Reader {
-	g := w.g
+// worker, for about as long as it takes to start a goroutine: if emissions
+// come thick and fast, it is cheaper to find the next one than to be started
+// for it. It is called with g.mu held and holds it when it returns.
+func (g *Engine) next() *Reader {
 	for {
 		r := g.take()
-		if r != nil || g.spare > 0 || g.procs == 1 || g.closed || len(g.readers) == 0 {
+		if r != nil || g.spare > 0 || g.procs == 1 {
 			return r
 		}
-		if g.notes.any() { // who is told may take its time, which others must not wait for
-			g.unlock()
-			g.lock()
-			continue
+		if !g.notes.any() {
+			break
 		}
-		w.cl, w.err, w.failure = claim{}, nil, nil // it keeps nothing alive meanwhile
-		g.spare++
-		g.lingers = true
-		g.news.Store(false)
-		g.unlock()
-		news := g.lookOut()
+		g.unlock() // who is told may take its time, and no spare worker's
 		g.lock()
-		g.lingers = false
-		g.spare--
-		if !news || g.linger == 0 {
-			return g.take()
-		}
 	}
-}
-
-// lookOut looks for news, for about as long as it takes to start a goroutine: if
-// emissions come thick and fast, it is cheaper to find the next one than to be
-// started for it. With Linger it goes on, and gives way in between. It reports
-// whether there are any.
-func (g *Engine) lookOut() bool {
-	if news := g.glance(); news || g.linger == 0 {
-		return news
-	}
-	began := tally.Clock() // and not when it ends: that may be more than a Duration can say
-	// Inside a bubble of testing/synctest no time passes while somebody looks.
-	for left := g.linger / glanceTime; left >= 0; left-- {
-		runtime.Gosched()
-		if g.glance() {
-			return true
-		}
-		if tally.Clock()-began >= g.linger || g.budget != nil && g.budget.owed(g) {
+	g.spare++
+	g.lingers = true
+	g.news.Store(false)
+	g.unlock()
+	for range lingering {
+		pause()
+		if g.news.Load() {
 			break
 		}
 	}
-	return false
+	g.lock()
+	g.lingers = false
+	g.spare--
+	return g.take()
 }
 
-// glance looks for news a few times in a row.
-func (g *Engine) glance() bool {
-	for range glances {
-		pause()
-		if g.news.Load() {
-			return true
-		}
-	}
-	return false
-}
-
-const (
-	glances    = 32
-	glanceTime = 200 * time.Nanosecond // less than what glances take
-)
+// lingering is how often a worker without work looks for some.
+const lingering = 32
 
 // lock locks g.mu for a worker, which can wait, and disturbs those least that
 // hold it if it does so for long.

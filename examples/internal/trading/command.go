@@ -217,11 +217,7 @@ func parseSpeed(s string) (float64, error) {
 
 // newEngine makes an engine with the strategy, and serves its page.
 func newEngine(opts options, stderr io.Writer) (e *Engine, url string, stop func(), err error) {
-	cfg := Config{Log: slog.New(slog.NewTextHandler(stderr, nil))}
-	if opts.replay != "" {
-		cfg.Linger = Lingering
-	}
-	e = New(cfg)
+	e = New(Config{Log: slog.New(slog.NewTextHandler(stderr, nil))})
 	StartImbalance(e)
 	if opts.http == "" {
 		return e, "", func() {}, nil

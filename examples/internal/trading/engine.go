@@ -21,17 +21,7 @@ type Config struct {
 	Shards int  // of the market, as many as run at once; 0: one a processor
 	Risk   Risk // the zero value: UsualRisk
 	Log    *slog.Logger
-
-	// How long the goroutine of a shard that has caught up waits for the next
-	// message, before it must be started again; 0: hardly. See Lingering.
-	Linger time.Duration
 }
-
-// Lingering is what a replay takes for Config.Linger: much longer than messages
-// are apart, so that the books are with their shards' goroutines as long as the
-// feed flows. An operating system may take milliseconds to wake a thread, and two
-// processors that look for work never sleep. It is no good where messages are rare.
-const Lingering = 100 * time.Microsecond
 
 // Engine is the market, our orders in it, and what becomes of them. Make one
 // with New, Feed it, and Close it.
@@ -67,7 +57,7 @@ func New(cfg Config) *Engine {
 		cfg.Log = slog.Default()
 	}
 	e := &Engine{
-		Signals:   newSignals(cfg),
+		Signals:   newSignals(cfg.Shards, cfg.Log),
 		Positions: newPositions(),
 		gate:      &gate{risk: cfg.Risk},
 		limits:    &limits{risk: cfg.Risk},

@@ -15,13 +15,13 @@ import (
 )
 
 // half is what is measured at half the full rate, in microseconds, p50 and p99.9:
-// what the engine takes to the book and to an order, to an order if its shards do
-// not linger, to the book if they are behind channels, and how late the machine alone
-// makes goroutines that do nothing else than to look at the clock (p99.9).
+// what the engine takes to the book and to an order, to the book if its shards are
+// behind channels, and how late the machine alone makes goroutines that do nothing
+// else than to look at the clock (p99.9).
 type half struct {
-	rate                          float64
-	book, order, ending, channels [2]float64
-	clock, clocks                 float64
+	rate                  float64
+	book, order, channels [2]float64
+	clock, clocks         float64
 }
 
 // halves is how often each of them is measured, by turns; the median counts.
@@ -34,17 +34,16 @@ var halfRates = func() func(t *testing.T) *half {
 			return m
 		}
 		m = &half{rate: ofTurns(t, func(o took) float64 { return 5e6 / o.engine.Seconds() }) / 2}
-		var book, order, ending, channels [2][]float64
+		var book, order, channels [2][]float64
 		var clock, clocks []float64
 		note := func(to *[2][]float64, l Latency) {
 			to[0] = append(to[0], micro(l.At(50)))
 			to[1] = append(to[1], micro(l.At(99.9)))
 		}
 		for range halves {
-			e := halfFed(t, Config{Linger: Lingering}, m.rate)
+			e := halfFed(t, m.rate)
 			note(&book, e.ToBook())
 			note(&order, e.ToOrder())
-			note(&ending, halfFed(t, Config{}, m.rate).ToOrder())
 			note(&channels, overChannels(t, m.rate))
 			clock = append(clock, micro(looking(1, m.rate)))
 			clocks = append(clocks, micro(looking(runtime.GOMAXPROCS(0), m.rate)))
@@ -52,7 +51,7 @@ var halfRates = func() func(t *testing.T) *half {
 		for _, one := range []struct {
 			to   *[2]float64
 			from [2][]float64
-		}{{&m.book, book}, {&m.order, order}, {&m.ending, ending}, {&m.channels, channels}} {
+		}{{&m.book, book}, {&m.order, order}, {&m.channels, channels}} {
 			*one.to = [2]float64{median(one.from[0]), median(one.from[1])}
 		}
 		m.clock, m.clocks = median(clock), median(clocks)
@@ -63,9 +62,9 @@ var halfRates = func() func(t *testing.T) *half {
 func micro(d time.Duration) float64 { return float64(d) / 1e3 }
 
 // halfFed is an engine that the day has been fed to at a rate.
-func halfFed(t *testing.T, cfg Config, rate float64) *Engine {
+func halfFed(t *testing.T, rate float64) *Engine {
 	runtime.GC()
-	e := New(cfg)
+	e := New(Config{})
 	StartImbalance(e)
 	feed(t, e, theDay(t), Pace{Rate: rate})
 	return e

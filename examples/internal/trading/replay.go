@@ -79,7 +79,7 @@ func (m *Measurement) secondPass(ctx context.Context, opts options) (interrupted
 		return false, err
 	}
 	defer in.Close()
-	e, _, stop, err := newEngine(options{replay: opts.replay}, io.Discard)
+	e, _, stop, err := newEngine(options{}, io.Discard)
 	if err != nil {
 		return false, err
 	}

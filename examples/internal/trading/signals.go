@@ -2,6 +2,7 @@ package trading
 
 import (
 	"context"
+	"log/slog"
 
 	"example.com/signals"
 	"example.com/signals/examples/internal/trading/book"
@@ -88,23 +89,19 @@ type Status struct {
 	Why        string
 }
 
-func newSignals(cfg Config) *Signals {
+func newSignals(shards int, log *slog.Logger) *Signals {
 	s := &Signals{}
-	s.Bus = signals.NewBus(signals.OnFailure(s.Errors.Emit), signals.Logger(cfg.Log))
+	s.Bus = signals.NewBus(signals.OnFailure(s.Errors.Emit), signals.Logger(log))
 	s.Errors.Init(signals.Name("errors"), signals.OnBus(s.Bus))
 	byStock := func(in Input) uint64 { return uint64(in.Message.Locate()) }
-	market := []signals.Option{signals.Name("market.data"), signals.OnBus(s.Bus)}
-	if cfg.Linger > 0 {
-		market = append(market, signals.Linger(cfg.Linger))
-	}
-	s.Market = signals.NewSharded(cfg.Shards, byStock, market...)
+	s.Market = signals.NewSharded(shards, byStock, signals.Name("market.data"), signals.OnBus(s.Bus))
 	s.Quote = signals.NewSync[Quote](signals.Name("market.quote"), signals.OnBus(s.Bus))
 	s.Halt = signals.NewSync[Status](signals.Name("market.halt"), signals.OnBus(s.Bus))
 	s.Trade = signals.Topic[Trade](s.Bus, "market.trade")
 	s.Order = signals.NewSync[*Order](signals.Name("order"), signals.OnBus(s.Bus))
 	s.Execution = signals.Topic[Execution](s.Bus, "order.execution")
 	byShard := func(r Report) uint64 { return uint64(r.Shard) }
-	s.Report = signals.NewSharded(cfg.Shards, byShard, signals.Name("report"), signals.OnBus(s.Bus))
+	s.Report = signals.NewSharded(shards, byShard, signals.Name("report"), signals.OnBus(s.Bus))
 	return s
 }
 
