@@ -41,13 +41,16 @@ func dsn(path, params string) string {
 // pragma is a setting that a connection must have.
 type pragma struct{ name, set, want string }
 
+// busyTimeout is how long a connection waits for others.
+const busyTimeout = 5 * time.Second
+
 // pragmas returns what is set, and read back, in every connection. mmap would
 // turn a failed read into a crash.
 func pragmas(synchronous string, cacheKiB int) []pragma {
 	number := map[string]string{"full": "2", "normal": "1"}[synchronous]
-	cache := fmt.Sprint(-cacheKiB)
+	cache, busy := fmt.Sprint(-cacheKiB), fmt.Sprint(busyTimeout.Milliseconds())
 	return []pragma{
-		{"busy_timeout", "5000", "5000"},
+		{"busy_timeout", busy, busy},
 		{"journal_mode", "wal", "wal"},
 		{"synchronous", synchronous, number},
 		{"mmap_size", "0", "0"},

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
@@ -57,5 +58,39 @@ func TestAForgottenKeyIsInNoFile(t *testing.T) {
 	}
 	if holds(other) {
 		t.Error("the key that an import forgot is still there")
+	}
+}
+
+// A reader may be in the way for longer than Forget waits: then the next commit
+// does what is left.
+func TestAForgottenKeyLeavesTheWALWhenItsReaderIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	db := open(t, path, quiet())
+	_, key, err := db.SubjectKey(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := func() bool { return bytes.Contains(must(os.ReadFile(path+"-wal"))(t), key) }
+	other := must(sql.Open("sqlite3", "file:"+path))(t)
+	defer func() { _ = other.Close() }()
+	reading := must(other.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true}))(t)
+	var n int
+	if err := reading.QueryRowContext(t.Context(), "SELECT count(*) FROM eventstore_events").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.ForgetSubject(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	must(eventstore.New(db).Append(t.Context(), one("a")))(t)
+	if !holds() {
+		t.Fatal("the reader is in nobody's way: the test sees nothing")
+	}
+	if err := reading.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	must(eventstore.New(db).Append(t.Context(), one("a")))(t)
+	must(eventstore.New(db).Append(t.Context(), one("a")))(t) // after what the last one left to do
+	if holds() {
+		t.Error("the key is still in the WAL")
 	}
 }

@@ -60,7 +60,8 @@ func (db *DB) KeyByID(ctx context.Context, id string) (key []byte, err error) {
 
 // ForgetSubject implements [eventstore.KeyStore]. SQLite overwrites what it
 // deletes with zeros (secure_delete), and the WAL, which still has the key, is
-// copied into the file and cut off. What the device itself keeps of overwritten
+// copied into the file and cut off: by one of the commits that follow, if a reader is
+// in the way for longer than 5 s. What the device itself keeps of overwritten
 // blocks, and what is in back-ups, is out of reach.
 func (db *DB) ForgetSubject(ctx context.Context, subject string) error {
 	return db.do(ctx, &job{run: func(w *writer) error {

@@ -32,6 +32,7 @@ type writer struct {
 	pages    int                   // in the WAL, when it last grew
 	identity string                // that the transaction has given to the store, or ""
 	erase    bool                  // the transaction forgets a key: the WAL must not keep it
+	kept     bool                  // it does: a reader was in the way
 	user     bool                  // a user's statement is being prepared: see authorize
 	appended bool                  // the user's transaction has called Append
 	backward bool                  // and would have gone back to a savepoint after that
@@ -203,6 +204,16 @@ func (w *writer) fail(what string, err error) error {
 // waiters have been answered, and with its failures seen. Readers keep no
 // transaction, so it soon begins anew.
 func (w *writer) checkpoint() {
+	if w.kept { // perhaps the reader is gone; nobody waits for it once more
+		err := w.c.BusyTimeout(0)
+		if err == nil {
+			err = w.truncate()
+		}
+		if err := errors.Join(err, w.c.BusyTimeout(busyTimeout)); err != nil && w.db.broken.Load() == nil {
+			_ = w.fail("checkpoint", err)
+		}
+		return
+	}
 	if w.pages < walPages {
 		return
 	}
@@ -219,7 +230,7 @@ func (w *writer) checkpoint() {
 // truncate copies the WAL into the database and cuts it off. What it has when
 // it is cut off is one transaction: a power cut that leaves a part of a longer
 // one could bring old pages back. A reader that is in the way for longer than
-// busy_timeout leaves the rest to the next checkpoint.
+// busy_timeout leaves it to the commits that follow.
 func (w *writer) truncate() error {
 	_, _, err := w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_RESTART)
 	if err == nil {
@@ -228,7 +239,7 @@ func (w *writer) truncate() error {
 	if err == nil {
 		_, _, err = w.c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 	}
-	if err != nil && !errors.Is(err, sqlite3.BUSY) {
+	if w.kept = errors.Is(err, sqlite3.BUSY); err != nil && !w.kept {
 		return w.fail("checkpoint", err)
 	}
 	w.pages = 0
