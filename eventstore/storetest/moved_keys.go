@@ -182,7 +182,7 @@ var movedKeyCases = []testCase{
 		b := able[eventstore.KeyMover](h)
 		var all sync.WaitGroup
 		failed := make(chan error, 1000)
-		const each = 20
+		const each = 8
 		for n := range 3 {
 			all.Go(func() {
 				for i := range each {
