@@ -93,11 +93,7 @@ func Consume[T any](ctx context.Context, js jetstream.JetStream, stream, durable
 		signal:    func() string { return s.Stats().Name },
 		listeners: s.Len,
 		closed:    func() bool { return s.Stats().Closed },
-		inside: func() bool { // the signal knows, and says so before it looks at the context
-			ended, cancel := context.WithCancel(context.Background())
-			cancel()
-			return errors.Is(s.Drain(ended), signals.ErrWouldDeadlock)
-		},
+		inside:    func() bool { return inside(s) },
 		handle: func(ctx context.Context, data []byte) error {
 			payload, err := decode[T](c.codec, data)
 			if err != nil {
@@ -115,6 +111,19 @@ func Consume[T any](ctx context.Context, js jetstream.JetStream, stream, durable
 			return err
 		},
 	})
+}
+
+// drainer is an async signal.
+type drainer interface {
+	Drain(ctx context.Context) error
+}
+
+// inside reports whether a listener of an async signal is what runs on this goroutine.
+// The signal knows, and says so before it looks at the context.
+func inside(s drainer) bool {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	return errors.Is(s.Drain(ended), signals.ErrWouldDeadlock)
 }
 
 func decode[T any](codec Codec, data []byte) (payload T, err error) {

@@ -190,8 +190,9 @@
 //     accepted is acknowledged. If its context ends before, what is left is
 //     dropped and counted by the signal, and the error says how many.
 //   - Consumer.Close fetches no more, finishes what is being handled, and gives
-//     back what has not begun. Inside a listener of its signal it returns
-//     signals.ErrWouldDeadlock at once, and nothing is closed.
+//     back what has not begun.
+//   - Inside a listener of its async signal each returns signals.ErrWouldDeadlock at
+//     once, and nothing is closed.
 //   - Both may be called again, and from several goroutines. The connection is the
 //     caller's and stays open.
 package natsignals

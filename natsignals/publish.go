@@ -22,7 +22,8 @@ import (
 type Publisher struct {
 	c          *config
 	js         jetstream.JetStream
-	signal     string // its name; "" of a Relay
+	signal     string  // its name; "" of a Relay
+	async      drainer // the signal, or nil if that is sync
 	subject    string
 	stream     string
 	probe      string                // a subject that it publishes on; "" of a Relay
@@ -99,6 +100,7 @@ func Publish[T any](ctx context.Context, js jetstream.JetStream, s signals.Sourc
 		return nil, err
 	}
 	p.signal = kinds.Stats().Name
+	p.async, _ = s.(drainer)
 	lopts := append([]signals.ListenerOption{signals.Key("nats " + subject)}, c.listener...)
 	if err := p.join(func() (*signals.Subscription, error) {
 		if kinds.Stats().Kind == signals.KindSync {
@@ -287,9 +289,13 @@ func (p *Publisher) Stats() PublisherStats {
 // Close takes the bridge off the signal when everything is acknowledged that
 // the signal had accepted when Close was called: nil, or, when ctx ends
 // before, an error that wraps ctx.Err and says how many messages are
-// dropped. It may be called again.
+// dropped. It may be called again. Inside a listener of the signal, if that is async,
+// it returns signals.ErrWouldDeadlock at once and closes nothing.
 func (p *Publisher) Close(ctx context.Context) error {
 	ctx = orBackground(ctx)
+	if p.async != nil && inside(p.async) {
+		return fmt.Errorf("natsignals: close the publisher on %q: %w", p.subject, signals.ErrWouldDeadlock)
+	}
 	before := p.sub.Stats()
 	upTo := before.Deliveries + before.Drops + uint64(before.Lag)
 	var err error

@@ -321,6 +321,41 @@ func TestClosingAPublisherGivesUpWhenItsContextEnds(t *testing.T) {
 	}
 }
 
+// With one worker there is none left for the bridge, whose messages Close waits for.
+func TestClosingAPublisherInsideAListenerWouldWaitForItselfAndIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.stream("ORDERS", "orders.>")
+	s := signals.New[Order](signals.Logger(quiet), signals.MaxWorkers(1))
+	closeSignal(t, s)
+	var p *natsignals.Publisher
+	gate, closed := make(chan struct{}), make(chan error, 1)
+	s.Subscribe(func(context.Context, Order) error {
+		<-gate // until p is set
+		closed <- p.Close(context.Background())
+		return nil
+	})
+	p = w.publish(s, "orders.placed")
+	close(gate)
+	s.Emit(w.ctx, Order{ID: 1})
+	select {
+	case err := <-closed:
+		if !errors.Is(err, signals.ErrWouldDeadlock) {
+			t.Errorf("%v; want ErrWouldDeadlock", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("Close waits for the listener that has called it")
+	}
+	if err := s.Drain(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if st := p.Stats(); st.Acknowledged != 1 {
+		t.Errorf("%+v; want the message acknowledged, and nothing closed", st)
+	}
+	if err := p.Close(w.ctx); err != nil {
+		t.Errorf("Close outside: %v", err)
+	}
+}
+
 func TestPublishRefusesWhatMakesNoSense(t *testing.T) {
 	w := newWorld(t)
 	w.stream("ORDERS", "orders.>")
