@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -51,3 +53,42 @@ func (c *config) checkStream(info *jetstream.StreamInfo) error {
 
 var errDurability = errors.New("natsignals: a server acknowledges before the message is on disk, unless it is configured with sync_interval: always; " +
 	"say what holds: Replicas(3), which is checked, SyncAlways(), which you state, or AcceptLoss()")
+
+// check looks for the stream by its subject: it may have been made again, or another
+// one may have taken its place, which then acknowledges what it is not known to keep.
+func (p *Publisher) check() {
+	ctx, cancel := context.WithTimeout(p.ctx, p.c.timeout)
+	defer cancel()
+	info, err := p.c.streamOf(ctx, p.js, p.probe)
+	if info != nil {
+		p.batch.Store(worthABatch(info.Config))
+	}
+	if _, ok := errors.AsType[*ConfigError](err); err != nil && !ok {
+		return // nothing is known: the attempts to publish tell, or the next look
+	}
+	p.mu.Lock()
+	first := err != nil && p.unsound == ""
+	if p.unsound = ""; err != nil {
+		p.unsound = err.Error()
+	}
+	if first {
+		p.since = time.Now()
+	}
+	p.mu.Unlock()
+	if first {
+		p.c.log.Error("natsignals: the stream is not what was declared", "subject", p.subject, "stream", p.stream, "err", err)
+	}
+}
+
+func checkSubject(subject string) error {
+	if !words(subject) || strings.ContainsAny(subject, "*>") {
+		return fmt.Errorf("natsignals: %q is no subject to publish on; want words joined by dots, without wildcards, such as %q", subject, "orders.placed")
+	}
+	return nil
+}
+
+// words reports whether a subject is made of words, or wildcards, joined by dots.
+func words(subject string) bool {
+	return subject != "" && !strings.ContainsAny(subject, " \t\r\n") && !strings.HasPrefix(subject, ".") &&
+		!strings.HasSuffix(subject, ".") && !strings.Contains(subject, "..")
+}
