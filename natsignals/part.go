@@ -161,7 +161,7 @@ func (p *part) reserve() (free int) {
 
 // How long a request goes on after Close, when the server has answered: while there is
 // a lot to deliver it fills the request within that time.
-const linger = 50 * time.Millisecond
+const linger = 100 * time.Millisecond
 
 // fetchOnce asks for that many messages and hands each on with its slot.
 func (p *part) fetchOnce(free int) (got int, err error) {
@@ -175,10 +175,15 @@ func (p *part) fetchOnce(free int) (got int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	var late []jetstream.Msg // given back at once they would come to this request again
 	for m := range batch.Messages() {
 		got++
 		n, msg := p.n, m
 		n.held.add(msg)
+		if n.ctx.Err() != nil {
+			late = append(late, msg)
+			continue
+		}
 		select {
 		case p.idle <- msg:
 		default:
@@ -186,6 +191,9 @@ func (p *part) fetchOnce(free int) (got int, err error) {
 				p.giveBack(msg, 0)
 			}
 		}
+	}
+	for _, m := range late {
+		p.giveBack(m, 0)
 	}
 	err = batch.Error()
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.Canceled) {
@@ -241,6 +249,9 @@ func (p *part) release(m jetstream.Msg) {
 // long.
 func (p *part) giveBack(m jetstream.Msg, after time.Duration) {
 	defer p.release(m)
+	if p.n.ctx.Err() != nil { // not to a request of this Consumer that is about to end
+		after = max(after, 2*linger)
+	}
 	if err := m.NakWithDelay(after); err != nil {
 		// It comes again when AckWait has passed.
 		p.n.c.log.Warn("natsignals: a message could not be given back", "stream", p.n.stream, "durable", p.n.name, "err", err)
