@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,6 +111,7 @@ func TestMessagesOfAStreamThatWasMadeAgainAreNotTakenForThoseThatAreDone(t *test
 // that has lost its end.
 type shorter struct {
 	jetstream.JetStream
+	mu    sync.Mutex
 	end   uint64 // 0: all is there
 	again int    // after so many looks all is there again, unless it was 0
 }
@@ -121,6 +123,8 @@ type shortStream struct {
 
 func (s *shorter) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
 	stream, err := s.JetStream.Stream(ctx, name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil || s.end == 0 {
 		return stream, err
 	}
@@ -129,6 +133,12 @@ func (s *shorter) Stream(ctx context.Context, name string) (jetstream.Stream, er
 		s.end = 0
 	}
 	return short, nil
+}
+
+func (s *shorter) set(end uint64, again int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end, s.again = end, again
 }
 
 func (s *shortStream) CachedInfo() *jetstream.StreamInfo {
@@ -157,7 +167,7 @@ func TestAConsumerBehindTheEndOfItsStreamIsLost(t *testing.T) {
 	if !errors.Is(err, natsignals.ErrConsumerLost) || !strings.Contains(err.Error(), "it is at 5, and the stream ends at 3") {
 		t.Errorf("%v; want ErrConsumerLost with both", err)
 	}
-	short.end, short.again = 3, 2 // the stream itself, and its end once: a cluster that has just come back
+	short.set(3, 2) // the stream itself, and its end once: a cluster that has just come back
 	early, err := natsignals.Consume(w.ctx, short, "ORDERS", "shipping", s, natsignals.Logger(quiet))
 	if err != nil {
 		t.Fatalf("it looked short once: %v", err)
@@ -165,7 +175,7 @@ func TestAConsumerBehindTheEndOfItsStreamIsLost(t *testing.T) {
 	if err := early.Close(w.ctx); err != nil {
 		t.Fatal(err)
 	}
-	short.end = 5
+	short.set(5, 0)
 	again, err := natsignals.Consume(w.ctx, short, "ORDERS", "shipping", s, natsignals.Logger(quiet))
 	if err != nil {
 		t.Fatal(err)
