@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"example.com/signals/examples/internal/exampletest"
 	"example.com/signals/examples/internal/trading/feedgen"
@@ -295,12 +296,29 @@ func TestOnATerminalTheTableIsDrawnInPlaceAndFits(t *testing.T) {
 			t.Errorf("drawing %d: %d lines, then %q, want %q", i, len(lines), up, want)
 		}
 		for _, l := range lines {
-			if len(l) >= width {
-				t.Errorf("drawing %d: a line of %d: %q", i, len(l), l)
+			if n := utf8.RuneCountInString(l); n >= width {
+				t.Errorf("drawing %d: a line of %d: %q", i, n, l)
 			}
 		}
 		if !regexp.MustCompile(`(?m)^AA[A-Z] +\d+ +\d+\.\d\d `).MatchString(text) {
 			t.Errorf("drawing %d shows no stock:\n%s", i, text)
+		}
+	}
+}
+
+func TestATableFitsIntoEightyColumns(t *testing.T) {
+	var out bytes.Buffer
+	e := New(Config{})
+	defer e.Close(t.Context())
+	w := &watch{e: e, screen: newScreen(Env{Stdout: &out, Size: func() (int, int) { return 80, 24 }})}
+	r := Report{Asked: int64(time.Hour), Lag: 123 * time.Microsecond, Feed: Feed{Messages: 98_765_432}}
+	r.Stocks = []Row{{Stock: "HALTEDXY", Last: 199_999_9900, Volume: 123_456_789}}
+	r.Stocks[0].Top.BidShares, r.Stocks[0].Top.AskShares = 12_345_678, 87_654_321
+	r.Stocks[0].Top.BidPrice, r.Stocks[0].Top.AskPrice = 199_999_0000, 199_999_9900
+	w.show(r)
+	for _, want := range []string{"waiting\n", " volume\n", " 123,456,789  halted\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 }

@@ -111,17 +111,19 @@ func (w *watch) show(r Report) {
 		return
 	}
 	w.screen.draw(func(out io.Writer, height int) {
-		fmt.Fprintf(out, "%s  %s, %s/s; best prices %s/s; lag %s, %d waiting\n",
-			clock(r.Asked), english.Plural(r.Messages, "message"), english.Group(int64(rate)), english.Group(int64(quotes)), short(r.Lag), w.e.Signals.Market.Pending())
+		fmt.Fprintf(out, "%s  %s, %s/s; best prices %s/s\n",
+			clock(r.Asked), english.Plural(r.Messages, "message"), english.Group(int64(rate)), english.Group(int64(quotes)))
 		fmt.Fprintf(out, "Orders: %s accepted, %s refused%s\n", english.Group(orders.Accepted), english.Group(orders.Total()), reasons(orders.Refused))
-		fmt.Fprintf(out, "Filled %s, %s; profit %s\n\n", english.Group(standing.Filled), english.Plural(standing.Shares, "share"), Dollars(standing.Total()))
-		fmt.Fprintf(out, "%-8s %10s %12s %-12s %10s %10s %12s\n", "stock", "bid size", "bid", "         ask", "ask size", "last", "volume")
+		fmt.Fprintf(out, "Filled %s, %s; profit %s; lag %s, %d waiting\n\n", english.Group(standing.Filled), english.Plural(standing.Shares, "share"), Dollars(standing.Total()),
+			short(r.Lag), w.e.Signals.Market.Pending())
+		// 78 characters with a stock that is halted: 80 columns are usual.
+		fmt.Fprintf(out, "%-8s %8s %10s %10s %8s %10s %11s\n", "stock", "bid size", "bid", "ask", "ask size", "last", "volume")
 		for _, s := range r.Stocks[:min(len(r.Stocks), max(height-7, 1))] {
 			halted := ""
 			if !s.Trading {
 				halted = "  halted"
 			}
-			fmt.Fprintf(out, "%-8s %10d %12s %12s %10d %10s %12s%s\n", s.Stock, s.Top.BidShares, cents(s.Top.BidPrice), cents(s.Top.AskPrice),
+			fmt.Fprintf(out, "%-8s %8d %10s %10s %8d %10s %11s%s\n", s.Stock, s.Top.BidShares, cents(s.Top.BidPrice), cents(s.Top.AskPrice),
 				s.Top.AskShares, cents(uint32(s.Last)), english.Group(s.Volume), halted)
 		}
 	})
