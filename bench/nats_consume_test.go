@@ -212,10 +212,22 @@ func (w *natsWorld) consumeBridged(b *testing.B, durable string, consumers, inFl
 		all = append(all, c)
 	}
 	<-done
-	for _, c := range all { // until the last is acknowledged
-		if err := c.Close(w.ctx); err != nil {
-			b.Fatal(err)
+	for acknowledged := uint64(0); acknowledged < uint64(n); {
+		acknowledged = 0
+		for _, c := range all {
+			acknowledged += c.Stats().Handled
 		}
+		time.Sleep(20 * time.Microsecond)
 	}
-	return time.Since(begun)
+	took := time.Since(begun) // Close waits for what may be on its way
+	var closing sync.WaitGroup
+	for _, c := range all {
+		closing.Go(func() {
+			if err := c.Close(w.ctx); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	closing.Wait()
+	return took
 }

@@ -30,7 +30,7 @@ func BenchmarkConsumeOnThreeServers(b *testing.B) {
 		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, Replicas: 3})
 		return err
 	})
-	const n = 1000
+	const n = 5000 // so many that the time to open 16 consumers does not matter
 	for i := range n {
 		data, err := json.Marshal(Order{"key", i})
 		w.must(err)
@@ -57,8 +57,23 @@ func BenchmarkConsumeOnThreeServers(b *testing.B) {
 
 // work is so many messages, shared by consumers.
 type work struct {
+	n    int
 	left atomic.Int64
 	done chan struct{} // closed when none is left
+
+	mu      sync.Mutex
+	bridges []*natsignals.Consumer
+}
+
+// acknowledged reports whether the bridges have had all of them confirmed.
+func (k *work) acknowledged() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var sum uint64
+	for _, c := range k.bridges {
+		sum += c.Stats().Handled
+	}
+	return sum == uint64(k.n)
 }
 
 func (k *work) one() {
@@ -68,13 +83,14 @@ func (k *work) one() {
 }
 
 // handle lets so many consumers share n messages, and returns how many
-// nanoseconds they took, without making the consumer.
+// nanoseconds they took, without making the consumer and without closing the
+// bridges, which waits for what may be on its way.
 func (w *world) handle(consumers, n int, durable string, js jetstream.JetStream, consume func(w *world, js jetstream.JetStream, durable string, k *work)) float64 {
 	w.retried("make a consumer", func(ctx context.Context) error {
 		_, err := js.CreateOrUpdateConsumer(ctx, "ORDERS", jetstream.ConsumerConfig{Durable: durable, AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 1064, MaxDeliver: -1, AckWait: 30 * time.Second})
 		return err
 	})
-	k := &work{done: make(chan struct{})}
+	k := &work{n: n, done: make(chan struct{})}
 	k.left.Store(int64(n))
 	begun := time.Now()
 	var all sync.WaitGroup
@@ -83,6 +99,10 @@ func (w *world) handle(consumers, n int, durable string, js jetstream.JetStream,
 	}
 	all.Wait()
 	took := float64(time.Since(begun))
+	for _, c := range k.bridges {
+		all.Go(func() { _ = c.Close(w.ctx) })
+	}
+	all.Wait()
 	w.must(js.DeleteConsumer(w.ctx, "ORDERS", durable))
 	return took
 }
@@ -160,12 +180,16 @@ func handBridged(w *world, js jetstream.JetStream, durable string, k *work) {
 		w.t.Error(err)
 		return
 	}
+	k.mu.Lock()
+	k.bridges = append(k.bridges, c)
+	k.mu.Unlock()
 	select {
 	case <-k.done:
 	case <-c.Done():
 		w.t.Error(c.Err())
+		return
 	}
-	if err := c.Close(w.ctx); err != nil { // until the last is acknowledged
-		w.t.Error(err)
+	for !k.acknowledged() && c.Err() == nil {
+		time.Sleep(20 * time.Microsecond)
 	}
 }
