@@ -115,7 +115,8 @@
 // When [SyncSignal.TryEmit] fails, the [Undo] of every [SyncSignal.Step] that
 // completed in that call runs, in reverse order, with a context that is not
 // cancelled; their errors are joined to the failure, and counted as failures of
-// their steps. Emit and TryEmitAll never undo.
+// their steps. Emit and TryEmitAll never undo, but where an [Around] fails behind a
+// Step.
 //
 // # Context
 //
@@ -183,8 +184,8 @@
 //     of the listener; a second call of next, or one behind its end, is an error,
 //     and one on another goroutine is waited for; a Goexit there is a failure with
 //     [ErrGoexit]. To an Around outside of it, an Around is as the listener.
-//   - SyncSignal: an error after a Step has succeeded runs its Undo at once,
-//     whatever an Around outside makes of the error.
+//   - SyncSignal: an error after a Step has succeeded runs its Undo at once, by
+//     whatever method was emitted and whatever an Around outside makes of the error.
 //     AsyncSignal: it wraps the bodies of Events, and of batches.
 //
 // # Drain and Close
