@@ -115,7 +115,8 @@ func (s *SyncSignal[T]) TryEmit(ctx context.Context, payload T) error {
 
 // TryEmitAll calls every listener, also after a failure, and joins the
 // failures, each a *ListenerError. It stops only when ctx has ended before a
-// listener. It never undoes. It is nil if all listeners ran without a failure.
+// listener. It never undoes, but see Step. It is nil if all listeners ran without
+// a failure.
 func (s *SyncSignal[T]) TryEmitAll(ctx context.Context, payload T) error {
 	l := s.b.list.Load()
 	if l == nil {
@@ -151,8 +152,8 @@ func (s *SyncSignal[T]) TrySubscribe(fn func(context.Context, T) error, opts ...
 // Step registers a listener that returns how to take back what it did, or nil
 // if there is nothing to take back. When TryEmit fails at a later listener, it
 // runs the Undo of each completed step, in reverse order; a step that returns
-// an error has not completed. Emit and TryEmitAll never undo. Step panics as
-// Subscribe does.
+// an error has not completed. Emit and TryEmitAll never undo, but where an Around
+// fails behind the step. Step panics as Subscribe does.
 func (s *SyncSignal[T]) Step(do func(context.Context, T) (Undo, error), opts ...ListenerOption) *Subscription {
 	// An Undo is a listen.Undo by another name, and so are the functions that
 	// return it: the same word, called in the same way.
